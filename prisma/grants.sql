@@ -22,6 +22,9 @@ GRANT SELECT, INSERT ON recant.tenant, recant.credential, recant.system, recant.
   recant.attempt, recant.settlement, recant.effect, recant.observed, recant.effect_count, recant.part, recant.kafka_position TO recant_writer;
 GRANT UPDATE (epoch, size, root, frontier, received_at_last) ON recant.log TO recant_writer;
 GRANT UPDATE (cluster, next_offset, updated_at) ON recant.kafka_position TO recant_writer;
+-- Read models are inserted behind their log; how far they are only grows.
+GRANT SELECT, INSERT ON recant.projected TO recant_writer;
+GRANT UPDATE (size) ON recant.projected TO recant_writer;
 -- Deleted once they are in their log.
 GRANT SELECT, INSERT, DELETE ON recant.held_message TO recant_writer;
 GRANT UPDATE (revoked_at, expires_at) ON recant.credential TO recant_writer;

@@ -641,9 +641,11 @@ GRANT UPDATE (epoch, size, root, frontier, received_at_last) ON TABLE recant.log
 CREATE TABLE recant.log_watch (
     tenant_id text COLLATE "C" NOT NULL,
     shard smallint NOT NULL,
-    next bigint NOT NULL
+    next bigint NOT NULL,
+    next_action bigint NOT NULL
 );
 ALTER TABLE recant.log_watch OWNER TO recant_owner;
+ALTER TABLE recant.log_watch ADD CONSTRAINT log_watch_next_action_check CHECK ((next_action >= 0));
 ALTER TABLE recant.log_watch ADD CONSTRAINT log_watch_next_check CHECK ((next >= 0));
 ALTER TABLE recant.log_watch ADD CONSTRAINT log_watch_pkey PRIMARY KEY (tenant_id, shard);
 ALTER TABLE recant.log_watch ENABLE ROW LEVEL SECURITY;
@@ -756,6 +758,24 @@ CREATE POLICY all_tenants ON recant.plan_item AS PERMISSIVE FOR ALL TO recant_wr
 CREATE POLICY one_tenant ON recant.plan_item AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
 GRANT INSERT, SELECT ON TABLE recant.plan_item TO recant_writer;
 GRANT SELECT ON TABLE recant.plan_item TO recant_reader;
+
+CREATE TABLE recant.projected (
+    tenant_id text COLLATE "C" NOT NULL,
+    shard smallint NOT NULL,
+    size bigint NOT NULL
+);
+ALTER TABLE recant.projected OWNER TO recant_owner;
+ALTER TABLE recant.projected ADD CONSTRAINT projected_pkey PRIMARY KEY (tenant_id, shard);
+ALTER TABLE recant.projected ADD CONSTRAINT projected_size_check CHECK ((size >= 0));
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON recant.projected FOR EACH STATEMENT EXECUTE FUNCTION recant.refuse_change();
+ALTER TABLE recant.projected ENABLE ALWAYS TRIGGER append_only;
+CREATE TRIGGER only_grows BEFORE UPDATE ON recant.projected FOR EACH ROW EXECUTE FUNCTION recant.refuse_unprojecting();
+ALTER TABLE recant.projected ENABLE ALWAYS TRIGGER only_grows;
+ALTER TABLE recant.projected ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_tenants ON recant.projected AS PERMISSIVE FOR ALL TO recant_writer USING (true) WITH CHECK (true);
+CREATE POLICY one_tenant ON recant.projected AS PERMISSIVE FOR SELECT TO recant_reader USING ((tenant_id = current_setting('recant.tenant'::text, true)));
+GRANT INSERT, SELECT ON TABLE recant.projected TO recant_writer;
+GRANT UPDATE (size) ON TABLE recant.projected TO recant_writer;
 
 CREATE TABLE recant.ruling (
     tenant_id text COLLATE "C" NOT NULL,
@@ -1160,6 +1180,16 @@ AS $function$ BEGIN
     HINT = 'Order another freeze.';
 END $function$;
 ALTER FUNCTION recant.refuse_unfreezing() OWNER TO recant_owner;
+
+CREATE OR REPLACE FUNCTION recant.refuse_unprojecting()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ BEGIN
+  IF (NEW.tenant_id, NEW.shard) = (OLD.tenant_id, OLD.shard) AND NEW.size >= OLD.size THEN RETURN NEW; END IF;
+  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('read models of log %s/%s can only grow: UPDATE refused', OLD.tenant_id, OLD.shard);
+END $function$;
+ALTER FUNCTION recant.refuse_unprojecting() OWNER TO recant_owner;
 
 CREATE OR REPLACE FUNCTION recant.source_holes(wanted_source bigint, holes_max integer)
  RETURNS TABLE(first bigint, last bigint)

@@ -212,6 +212,34 @@ export const CASES: readonly Case[] = [
     },
   },
   {
+    alerts: ['RecantProjectionBehind'],
+    what: 'a session locks how far the lists are',
+    seen: 'projection_behind',
+    shownS: 90,
+    firesS: 100,
+    async cause(stage) {
+      await hold(stage, 'LOCK TABLE recant.projected IN SHARE MODE');
+      await stage.agents.submitEvent(new TestSource('listed').opened());
+    },
+    mend: (stage) =>
+      stage.sql(
+        'ledger',
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = 'recant.projected'::regclass AND mode = 'ShareLock' AND granted",
+      ),
+  },
+  {
+    alerts: ['RecantProjectionStopped'],
+    what: 'PostgreSQL refuses the rows of an entry',
+    seen: 'projection_stopped',
+    shownS: 20,
+    firesS: 30,
+    async cause(stage) {
+      await stage.sql('ledger', "ALTER TABLE recant.attempt ADD CONSTRAINT no_poison CHECK (tool <> 'poison') NOT VALID");
+      await stage.agents.submitEvent(new TestSource('poisonous').intended({ tool: 'poison' }).bytes);
+    },
+    mend: (stage) => stage.sql('ledger', 'ALTER TABLE recant.attempt DROP CONSTRAINT no_poison'),
+  },
+  {
     alerts: ['RecantPublishingBehind'],
     what: 'checkpoints cannot be stored',
     seen: 'publishing_behind',

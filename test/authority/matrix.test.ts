@@ -88,6 +88,8 @@ test('access follows from the description alone: every role, as key and as perso
   for (const operation of operations.toSorted((a, b) => Number(a.operationId === 'openEpoch') - Number(b.operationId === 'openEpoch')))
     complaints.push(...(await ask(operation)));
   expect(complaints).toEqual([]);
-  for (const tenant of [OWN, OTHER])
+  for (const tenant of [OWN, OTHER]) {
+    await world.store.projection.reach(tenant);
     expect(await withSnapshot(world.store.pool, tenant, (snapshot) => auditTenant(tenant, snapshot))).toEqual([]);
+  }
 }, 240_000);

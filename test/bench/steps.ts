@@ -9,7 +9,7 @@ const STEPS: readonly (readonly [string, RegExp])[] = [
   ['read records', /libs\/verifier\/src\/bundle\//],
   ['frame and hash', /libs\/transparency\/|libs\/ledger\/src\/frame\.ts/],
   ['project rows', /libs\/ledger\/src\/projection\.ts|libs\/ledger\/src\/attempt-state\.ts/],
-  ['write COPY rows', /libs\/store\/src\/(copy\/copy-writer|append\/rows)/],
+  ['write COPY rows', /libs\/store\/src\/(copy\/copy-writer|append\/rows|project\/rows)/],
   ['database driver and socket', /node_modules\/pg|libs\/store\/src\/copy\/copy-in/],
   ['ledger transaction', /libs\/store\//],
   ['fetch and decode messages', /node_modules\/kafkajs|libs\/kafka\//],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { decodeEvent, parseApiKey, shardOf } from '@recant/events';
 import { batchMessage, createProducer } from '@recant/kafka';
 import { decodeFrame } from '@recant/ledger';
-import { createStore, FAILPOINTS, type Store, withSnapshot } from '@recant/store';
+import { createStore, FAILPOINTS, PROJECT_FAILPOINTS, type Store, withSnapshot } from '@recant/store';
 import { testKafka, testLedgerDatabase, waitUntil } from '@recant/test-support';
 import { auditTenant } from '@recant/verifier';
 import { expect, test } from 'vitest';
@@ -13,7 +13,7 @@ import { startLedgerProcess } from './ledger-process.ts';
 
 /**
  * I2: an acknowledged event is in its log once, in its source's order, through any crash. The ledger is killed (SIGKILL) before and after COPY and
- * COMMIT, repeatedly, while events arrive from Kafka; the next process resumes from the stored position. A sample always runs; RECANT_FAULTS=all
+ * COMMIT, of entries and of read models, repeatedly, while events arrive from Kafka; the next process resumes from the stored position. A sample always runs; RECANT_FAULTS=all
  * kills five times at each point during 20,000 events.
  */
 const FULL = process.env.RECANT_FAULTS === 'all';
@@ -23,7 +23,7 @@ const SHARDS = 4;
 const SOURCES = 32;
 const TENANT = 'acme';
 
-test.each(FAILPOINTS)(
+test.each([...FAILPOINTS, ...PROJECT_FAILPOINTS])(
   `I2: killed ${KILLS} times at %s during ${EVENTS} events, every acknowledged event is in the log once, in its source's order`,
   { timeout: FULL ? 600_000 : 120_000 },
   async (failpoint) => {
@@ -57,6 +57,7 @@ test.each(FAILPOINTS)(
       await ledger.stop();
       expect(acknowledged).toHaveLength(EVENTS);
       await expectOnceInOrder(store, acknowledged);
+      await store.projection.reach(TENANT);
       expect(await withSnapshot(store.pool, TENANT, (snapshot) => auditTenant(TENANT, snapshot))).toEqual([]);
     } finally {
       await producing.close();

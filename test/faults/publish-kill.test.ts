@@ -75,6 +75,7 @@ test('I3: killed around every commit of publishing, each later checkpoint extend
       });
     }
     await ledger.stop();
+    await store.projection.reach(TENANT);
     expect(await withSnapshot(store.pool, TENANT, (snapshot) => auditTenant(TENANT, snapshot))).toEqual([]);
   } finally {
     await store.close();

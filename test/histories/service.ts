@@ -92,7 +92,10 @@ export async function startService(adminUrl: string): Promise<Service> {
     operator: createClient({ url, apiKey }),
     accepting: createClient({ url, apiKey, reason: 'the history says so' }),
     key,
-    audit: () => withSnapshot(store.pool, TENANT, (snapshot) => auditTenant(TENANT, snapshot)),
+    async audit() {
+      await store.projection.reach(TENANT);
+      return withSnapshot(store.pool, TENANT, (snapshot) => auditTenant(TENANT, snapshot));
+    },
     ended: (run) =>
       waitUntil(
         async () => {

@@ -30,7 +30,7 @@ beforeAll(async () => {
   keysDatabase = await testDatabase();
   await prepareDataKeys(keysDatabase.ownerUrl, new URL(keysDatabase.url).username);
   dataKeys = postgresDataKeys({ connectionString: keysDatabase.url, masterKey: localMasterKey([randomBytes(32)]) });
-  stage = await createStage({ worker: false, dataKeys });
+  stage = await createStage({ worker: false, projects: false, dataKeys });
   await stage.operator.registerSystem({ name: 'shop', connector: 'postgres', options: { url: stage.shop.ownerUrl } });
   const bot = await stage.agent('pricer');
   await bot.sql('reprice', 'UPDATE orders SET price = 3 WHERE id = 50');

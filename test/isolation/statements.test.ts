@@ -25,7 +25,7 @@ const QUERIES: Readonly<Record<string, string>> = { getDurability: '?source=reca
 let stage: Stage;
 let bearer: string;
 beforeAll(async () => {
-  stage = await createStage({ worker: false });
+  stage = await createStage({ worker: false, projects: false });
   const bot = await stage.agent('pricer');
   await bot.sql('reprice', 'UPDATE orders SET price = 3 WHERE id = 50');
   await bot.close();

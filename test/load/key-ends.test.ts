@@ -64,6 +64,7 @@ test.each(Array.from({ length: FULL ? 5 : 1 }, (_, n) => n + 1))(
     const lastMs = ({ keyId }: KeyInUse) => Math.max(...events.filter((event) => event.keyId === keyId).map((event) => event.receivedAtMs));
     for (const key of [cut, revoked]) expect(lastMs(key)).toBeLessThanOrEqual(endMs(({ revokedAt }) => revokedAt, key));
     expect(lastMs(expiring)).toBeLessThan(endMs(({ expiresAt }) => expiresAt, expiring));
+    await store.projection.reach(TENANT);
     expect(await withSnapshot(store.pool, TENANT, (snapshot) => auditTenant(TENANT, snapshot))).toEqual([]);
   },
 );

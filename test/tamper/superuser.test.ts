@@ -44,6 +44,7 @@ beforeAll(async () => {
       return note !== undefined && parseCheckpoint(parseNote(note).text).size === anchored;
     });
   }
+  await ledger.store.projection.reach(TENANT);
   await ledger.stop();
   // Backdated, because a checkpoint saved at the time of the bundle may cover more entries.
   const before = new Date(Date.now() - 3_600_000);
@@ -175,6 +176,16 @@ test.each<[string, Rule, (superuser: Superuser) => Promise<void>]>([
       const index = await superuser.indexOf('attempt.effects');
       await superuser.editRow('DELETE FROM recant.effect WHERE tenant_id = $1 AND shard = $2 AND idx = $3', index);
     },
+  ],
+  [
+    'read models said to be further than the log',
+    'projection_missing',
+    async (superuser) => superuser.editRow('UPDATE recant.projected SET size = size + 9 WHERE tenant_id = $1 AND shard = $2'),
+  ],
+  [
+    'read models said to lack what they have',
+    'projection_unexpected',
+    async (superuser) => superuser.editRow('UPDATE recant.projected SET size = size - 9 WHERE tenant_id = $1 AND shard = $2'),
   ],
 ])('%s, without rebuilding derived data, is detected without saved checkpoints', async (_what, rule, change) => {
   const { alone } = await verifyAfter(change);

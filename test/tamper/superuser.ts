@@ -14,6 +14,7 @@ export interface Place {
 const GUARDED = [
   'entry',
   'log',
+  'projected',
   'tile',
   'checkpoint',
   'attempt',
@@ -89,6 +90,7 @@ export class Superuser {
   async cutFrom(index: number): Promise<void> {
     for (const table of ['entry', 'attempt', 'settlement', 'effect', 'observed', 'effect_count'])
       await this.#query(`DELETE FROM recant.${table} WHERE tenant_id = $1 AND shard = $2 AND idx >= $3`, index);
+    await this.#query('UPDATE recant.projected SET size = least(size, $3) WHERE tenant_id = $1 AND shard = $2', index);
   }
 
   /** Rebuilds head, tiles and checkpoints from the current entries, as the ledger makes them. */

@@ -19,6 +19,8 @@ export const ALARM_CODES = {
   broker_silent: { title: 'The Kafka broker does not answer', subject: 'the topic' },
   anchor_silent: { title: 'An anchor or witness does not accept checkpoints', subject: 'the anchor or witness' },
   publishing_behind: { title: 'Entries are not yet covered by a signed checkpoint', subject: 'the loop' },
+  projection_behind: { title: 'Lists and plans wait for entries that are recorded', subject: 'tenant/shard, or the loop' },
+  projection_stopped: { title: 'Lists and plans of a tenant are refused because of one entry', subject: 'tenant/shard' },
   log_tampered: { title: 'A log failed its integrity check', subject: 'tenant/shard' },
   store_full: { title: 'The disk of PostgreSQL is full', subject: 'the database' },
   coverage_lost: { title: 'A system does not capture every change', subject: 'the system' },

@@ -98,7 +98,7 @@ export const listAttempts = route({
   roles: ['view', 'plan', 'execute', 'export', 'administer', 'rollback'],
   query: z.object({ ...attemptFilters, ...PageQuery, order: z.enum(['newest', 'oldest']).optional() }),
   responses: { 200: { description: 'A page', schema: AttemptPage } },
-  errors: ['time_invalid', 'time_zone_missing', 'window_empty', 'agent_unknown', 'cursor_invalid'],
+  errors: ['time_invalid', 'time_zone_missing', 'window_empty', 'agent_unknown', 'cursor_invalid', 'projection_behind'],
 });
 
 export const RecordedEventBody = z
@@ -144,7 +144,7 @@ export const showAction = route({
   params: z.object({ action: name }),
   query: z.object({ cursor: PageQuery.cursor }),
   responses: { 200: { description: 'The action', schema: ActionBody } },
-  errors: ['action_unknown', 'cursor_invalid'],
+  errors: ['action_unknown', 'cursor_invalid', 'projection_behind'],
 });
 
 export const SettledAttempt = z
@@ -179,5 +179,5 @@ export const settleAttempt = route({
     schema: SettleInput,
   },
   responses: { 200: { description: 'Settled', schema: SettledAttempt } },
-  errors: ['action_unknown', 'attempt_not_unknown', 'attempt_ambiguous'],
+  errors: ['action_unknown', 'attempt_not_unknown', 'attempt_ambiguous', 'projection_behind'],
 });

@@ -227,6 +227,13 @@ const SERVICE_ERRORS = {
     retry: 'after',
     action: 'Free space on the PostgreSQL volume, then retry the same request. Nothing was partially written.',
   },
+  projection_behind: {
+    status: 503,
+    title: 'Lists are behind the log',
+    retry: 'after',
+    action:
+      'Retry after Retry-After seconds: nothing recorded is lost, and lists and plans never leave it out. If it persists, see `recant alarms` (`projection_behind`, `projection_stopped`).',
+  },
   receipt_pending: {
     status: 503,
     title: 'Receipt pending',

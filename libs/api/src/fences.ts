@@ -84,6 +84,7 @@ export const setFence = route({
   body: { kind: 'json', schema: SetFenceBody },
   responses: { 200: { description: 'In force', schema: FenceBody } },
   errors: [
+    'projection_behind',
     'fence_call_invalid',
     'fence_call_unknown',
     'action_unknown',

@@ -62,5 +62,5 @@ export const listPlanRepeats = route({
   roles: ['view', 'plan', 'execute', 'administer', 'approve'],
   params: z.object({ plan: z.string().min(1).max(NAME_BYTES_MAX) }),
   responses: { 200: { description: 'The repeats', schema: PlanRepeatsBody } },
-  errors: ['plan_unknown'],
+  errors: ['plan_unknown', 'projection_behind'],
 });

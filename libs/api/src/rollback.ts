@@ -125,6 +125,7 @@ export const createPlan = route({
   body: { kind: 'json', schema: PlanInput, bytesMax: 1_048_576 },
   responses: { 201: { description: 'The plan', schema: PlanBodyShape } },
   errors: [
+    'projection_behind',
     'selection_invalid',
     'selection_empty',
     'agent_unknown',
@@ -207,6 +208,7 @@ export const createRun = route({
   body: { kind: 'json', schema: RunInput, bytesMax: 4_096 },
   responses: { 200: { description: 'Run already exists', schema: RunBody }, 201: { description: 'Queued', schema: RunBody } },
   errors: [
+    'projection_behind',
     'plan_unknown',
     'plan_digest_mismatch',
     'plan_conflicts',

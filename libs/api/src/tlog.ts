@@ -59,7 +59,7 @@ export const getReceipt = route({
   params: z.object({ action: name }),
   query: z.object({ attempt: ordinal.optional().meta({ description: 'Default: the last one.' }) }),
   responses: { 200: { description: 'A .tlog-proof file', mediaType: TEXT } },
-  errors: ['action_unknown', 'receipt_pending'],
+  errors: ['action_unknown', 'receipt_pending', 'projection_behind'],
 });
 
 const hash = z.string().meta({ description: 'Base64 of 32 bytes.' });

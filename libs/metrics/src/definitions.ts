@@ -68,6 +68,8 @@ export const METRICS = {
   },
   recant_kafka_silent_seconds: { kind: 'gauge', help: 'Time since a broker last answered a fetch.', labels: ['topic'] },
 
+  recant_projection_delay_seconds: { kind: 'gauge', help: 'Age of the oldest entry that lists and plans lack.', labels: [] },
+  recant_unprojected_entries: { kind: 'gauge', help: 'Entries that lists and plans lack.', labels: [] },
   recant_publish_delay_seconds: { kind: 'gauge', help: 'Age of the oldest entry that no signed checkpoint covers.', labels: [] },
   recant_unpublished_logs: { kind: 'gauge', help: 'Logs with entries that no signed checkpoint covers.', labels: [] },
   recant_anchor_delay_seconds: { kind: 'gauge', help: 'Time since an anchor or witness last had every checkpoint.', labels: ['place'] },

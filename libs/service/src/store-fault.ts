@@ -32,6 +32,8 @@ export function faultOfStore(error: unknown): ApiFault | undefined {
     });
   }
   if (codes[0] === 'key_inactive' && error instanceof Error) return new KeyRefusal(error.message);
+  if (codes[0] === 'projection_behind' && error instanceof Error)
+    return new ApiFault('projection_behind', error.message, { cause: error, retryAfterSeconds: 2 });
   if (codes[0] === 'cursor_invalid' && error instanceof Error) return new ApiFault('cursor_invalid', error.message, { cause: error });
   if (codes.some((code) => UNAVAILABLE.some((kind) => kind.test(code))))
     return new ApiFault('store_unavailable', 'PostgreSQL is unreachable or overloaded.', { cause: error });

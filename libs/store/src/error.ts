@@ -5,6 +5,7 @@ export type StoreErrorCode =
   | 'migration_failed'
   | 'roles_missing'
   | 'store_unavailable'
+  | 'projection_behind'
   | 'position_moved'
   | 'not_found'
   | 'already_exists'
@@ -24,7 +25,7 @@ export class StoreError extends Error {
   }
   /** Whether the same call may succeed later without intervention. */
   get retry(): boolean {
-    return this.code === 'store_unavailable' || this.code === 'unreachable';
+    return this.code === 'store_unavailable' || this.code === 'unreachable' || this.code === 'projection_behind';
   }
 }
 

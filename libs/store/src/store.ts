@@ -16,6 +16,7 @@ import {
   KEYS_LIMITS,
   LONG_LIMITS,
   LOOKUP_LIMITS,
+  PROJECT_LIMITS,
   PUBLISH_LIMITS,
   type SessionLimits,
   WORK_LIMITS,
@@ -30,6 +31,7 @@ import { createFreezeNews } from './freezes/news.ts';
 import { PrismaClient } from './generated/client.ts';
 import { createHeldMessages, type HeldMessages } from './held-messages.ts';
 import { createKafkaPositions, type KafkaPositions } from './positions.ts';
+import { createProjection, type Projection } from './project/projection.ts';
 import { createHeadStore } from './publish/head-store.ts';
 import { type EpochOpening, openEpochInStore } from './publish/open-epoch.ts';
 import { createPublishStore } from './publish/publish-store.ts';
@@ -58,6 +60,8 @@ export interface StoreOptions {
   /** How long a lease permits new actions, in milliseconds. Default: LEASE_MS. */
   readonly leaseMs?: number;
   readonly failpoints?: Failpoints | undefined;
+  /** Milliseconds that a question waits for read models that are behind. */
+  readonly reachMs?: number | undefined;
 }
 
 /** Reads of one tenant's data; no query sees another tenant's. */
@@ -86,6 +90,7 @@ export interface Store {
   readonly positions: KafkaPositions;
   /** Messages from Kafka that wait. */
   readonly held: HeldMessages;
+  readonly projection: Projection;
   readonly queries: Queries;
   readonly ledgerReader: LedgerReader & StepLedger;
   readonly sourceReader: SourceReader;
@@ -121,10 +126,11 @@ export interface PoolUse {
  * Connections by purpose, so that no purpose can use up those of another: an export delays no append, a publication no key look-up. Kafka has at most four
  * transactions at once, HTTP one, or three while earlier ones hang.
  */
-const CONNECTIONS = { append: 8, lookup: 2, keys: 2, publish: 4, read: 5, log: 2, work: 5 } as const;
+const CONNECTIONS = { append: 8, project: 4, lookup: 2, keys: 2, publish: 4, read: 5, log: 2, work: 5 } as const;
 type Purpose = keyof typeof CONNECTIONS;
 const LIMITS: Readonly<Record<Purpose, SessionLimits>> = {
   append: COMMIT_LIMITS,
+  project: PROJECT_LIMITS,
   lookup: LOOKUP_LIMITS,
   keys: KEYS_LIMITS,
   publish: PUBLISH_LIMITS,
@@ -142,9 +148,11 @@ const TRANSACTION = { maxWait: CONNECT_TIMEOUT_MS, timeout: KEYS_LIMITS.leaseMs 
 export function createStore(options: StoreOptions): Store {
   const { connectionString, masterKey, clock = Date.now, shards = SHARDS_DEFAULT, leaseMs = LEASE_MS, failpoints } = options;
   const open = (purpose: Purpose) => createPool(connectionString, CONNECTIONS[purpose], LIMITS[purpose]);
-  const pools = { append: open('append'), lookup: open('lookup'), keys: open('keys'), publish: open('publish') };
+  const pools = { append: open('append'), project: open('project'), lookup: open('lookup'), keys: open('keys'), publish: open('publish') };
   const reads = { read: open('read'), log: open('log'), work: open('work') };
   const { read, log, work } = reads;
+  const projection = createProjection(pools.project, read, { failpoints, reachMs: options.reachMs });
+  const complete = <T>(tenant: string, question: () => Promise<T>): Promise<T> => projection.reach(tenant).then(question);
   const prisma = new PrismaClient({ adapter: new PrismaPg(pools.keys, { schema: 'recant' }), transactionOptions: TRANSACTION });
   const sealer = createSealer(masterKey, options.olderMasterKeys);
   let guarding: AppendGuard = { admit: async () => {}, forget: () => {} };
@@ -155,28 +163,29 @@ export function createStore(options: StoreOptions): Store {
     credentials: createCredentials(pools.lookup, prisma, sealer, clock),
     systems: createSystems(prisma, sealer, clock),
     parts: createParts(pools.append),
-    alarms: createAlarms(work, clock),
+    alarms: createAlarms(work, projection, clock),
     webhooks: createWebhooks(work),
     freezes: createFreezes(pools.lookup, read, leaseMs, news),
     rulings: createRulings(pools.lookup),
-    fences: createFences(pools.lookup, read, news),
+    fences: createFences(pools.lookup, read, news, projection),
     positions: createKafkaPositions(pools.lookup, OPERATOR_TENANT),
     held: createHeldMessages(work),
+    projection,
     queries: {
-      attempts: (tenant, query) => listAttempts(read, tenant, query),
-      action: (tenant, action, query) => readAction(read, tenant, action, query),
+      attempts: (tenant, query) => listAttempts(read, projection, tenant, query),
+      action: (tenant, action, query) => complete(tenant, () => readAction(read, tenant, action, query)),
       acts: (tenant, query) => listActs(read, tenant, query),
       logs: (tenant) => listLogs(read, tenant),
       sources: (tenant, query) => listSources(read, tenant, query),
       sourceTotals: (tenant, ...rest) => countSources(read, tenant, ...rest),
       deadLetters: (tenant, query) => listDeadLetters(read, tenant, query),
-      repeats: (tenant, question, options) => readRepeats(read, tenant, question, options),
+      repeats: (tenant, question, options) => complete(tenant, () => readRepeats(read, tenant, question, options)),
     },
-    ledgerReader: createLedgerReader(log, clock),
+    ledgerReader: createLedgerReader(log, projection, clock),
     sourceReader: createSourceReader(log, clock),
     publishing: createPublishStore(pools.publish, failpoints),
     heads: createHeadStore(pools.publish, OPERATOR_TENANT, headSecretOf(masterKey)),
-    published: createPublished(read, OPERATOR_TENANT),
+    published: createPublished(read, projection, OPERATOR_TENANT),
     openEpoch: (log, opening) => openEpochInStore(pools.publish, log, opening),
     guardLogs(set) {
       guarding = set;

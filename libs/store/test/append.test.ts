@@ -217,10 +217,10 @@ describe('append from Kafka', () => {
     await using fixture = await openFixture();
     const owner = new pg.Client({ connectionString: fixture.ownerUrl });
     await owner.connect();
-    await owner.query("ALTER TABLE recant.attempt ADD CHECK (tool <> 'poison')");
+    await owner.query("ALTER TABLE recant.entry ADD CHECK (event_id !~ '[.]13[.]intended$')");
     await owner.end();
     const lane = new Lane('poison');
-    const events = Array.from({ length: 40 }, (_, n) => lane.intended(lane.action(), n === 7 || n === 31 ? { tool: 'poison' } : {}));
+    const events = Array.from({ length: 40 }, (_, n) => lane.intended(lane.action(), {}, n === 7 || n === 31 ? 13 : 1));
     await fixture.store.positions.adopt('recant.events', { cluster: 'c1', partition: 0, next: 0n }, undefined);
     const batch = events.map((event, n) => submit(fixture.credential, event, kafka(n)));
     const receipts = await fixture.store.appender.append(batch, position(0n, 40n));

@@ -44,6 +44,9 @@ const TAMPERINGS: readonly (readonly [string, string, readonly Rule[]])[] = [
   ],
   ['effects that count hidden', 'DELETE FROM recant.effect_count', ['projection_missing']],
   ['a sum of effects changed', 'UPDATE recant.effect_count SET reported_sum = reported_sum - 1', ['projection_differs']],
+  ['read models said to have entries that the log lacks', 'UPDATE recant.projected SET size = size + 3', ['projection_missing']],
+  ['read models said to lack entries that they have', 'UPDATE recant.projected SET size = 2', ['projection_unexpected']],
+  ['read models said to have nothing', 'DELETE FROM recant.projected', ['projection_unexpected']],
   ['a dedupe key changed', "UPDATE recant.entry SET event_id = 'x' WHERE idx = 1", ['projection_differs']],
   ['a source renamed', "UPDATE recant.source SET source = 'recant://acme/x'", ['projection_differs']],
   ['a dead letter rewritten', "UPDATE recant.dead_letter SET bytes = 'x'", ['dead_letter_mismatch']],
@@ -66,6 +69,7 @@ describe('the auditor', () => {
     const { events } = new Lane('audit').attempt();
     const garbage = submit(fixture.credential, new TextEncoder().encode('{'), 'kafka:t/0/0');
     await fixture.store.appender.append([...events.map((event) => submit(fixture.credential, event)), garbage]);
+    await fixture.store.projection.reach('acme');
   });
   afterAll(async () => {
     await owner.end();
@@ -78,7 +82,19 @@ describe('the auditor', () => {
   });
 
   it.each(TAMPERINGS)('names %s', async (_, statement, codes) => {
-    const tables = ['entry', 'log', 'source', 'dead_letter', 'attempt', 'settlement', 'effect', 'observed', 'effect_count', 'part'];
+    const tables = [
+      'entry',
+      'log',
+      'source',
+      'dead_letter',
+      'attempt',
+      'settlement',
+      'effect',
+      'observed',
+      'effect_count',
+      'projected',
+      'part',
+    ];
     for (const table of tables) await owner.query(`CREATE TEMP TABLE kept_${table} AS TABLE recant.${table}`);
     try {
       await owner.query(statement);

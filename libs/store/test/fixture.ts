@@ -48,6 +48,7 @@ export async function openFixture(options: Partial<StoreOptions> = {}): Promise<
     },
     open,
     async expectSound(tenant = 'acme') {
+      await store.projection.reach(tenant);
       expect(await withSnapshot(store.pool, tenant, (snapshot) => auditTenant(tenant, snapshot))).toEqual([]);
     },
     async [Symbol.asyncDispose]() {

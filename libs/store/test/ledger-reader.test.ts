@@ -118,7 +118,7 @@ describe('ledger reader', () => {
       },
       connect: () => fixture.store.pool.connect(),
     } as unknown as pg.Pool;
-    const reader = createLedgerReader(counted, () => NOW_MS);
+    const reader = createLedgerReader(counted, fixture.store.projection, () => NOW_MS);
     const lane = new Lane('pages', 'agent-pages');
     const attempts = [ENTRIES_MANY, 400, 400, 400, 1].map((chunks, n) => {
       const lists = Array.from({ length: chunks }, (_, chunk) => [effect(`filesystem://shop/public.pages/${n}-${chunk}`)]);
@@ -151,7 +151,7 @@ describe('ledger reader', () => {
     // Addresses of entries, without their content.
     expect(frames).toEqual([all.length, all.length]);
 
-    const bounded = createLedgerReader(counted, () => NOW_MS, 2 * ENTRIES_MAX);
+    const bounded = createLedgerReader(counted, fixture.store.projection, () => NOW_MS, 2 * ENTRIES_MAX);
     statements.length = 0;
     await expect(bounded.effectsOf('acme', refs, vector)).rejects.toMatchObject({ name: 'PlannerError', code: 'plan_too_large' });
     expect(Math.max(...statements)).toBe(ENTRIES_MAX + 1);

@@ -23,6 +23,7 @@ const EXPECTED: Readonly<Record<string, { readonly owner: string; readonly write
     writer: 'SELECT INSERT UPDATE(epoch, frontier, received_at_last, root, size)',
     reader: 'SELECT own',
   },
+  projected: { owner: 'SELECT INSERT UPDATE', writer: 'SELECT INSERT UPDATE(size)', reader: '' },
   tile: { owner: 'SELECT INSERT UPDATE', writer: 'SELECT INSERT UPDATE(hashes)', reader: 'SELECT own' },
   part: { owner: 'SELECT INSERT DELETE', writer: 'SELECT INSERT', reader: '' },
   tenant: { owner: 'SELECT INSERT UPDATE DELETE TRUNCATE', writer: 'SELECT INSERT', reader: '' },

@@ -133,7 +133,7 @@ test('what one round reads follows the new entries, not the history', async () =
   await watch();
   // One connection: a session reports its statistics only for itself.
   const pool = new pg.Pool({ connectionString: fixture.url, max: 1, options: '-c role=recant_writer' });
-  const single = { pool, alarms: createAlarms(pool, () => nowMs) };
+  const single = { pool, alarms: createAlarms(pool, fixture.store.projection, () => nowMs) };
   const scanned = async (): Promise<number> => {
     await single.pool.query('SELECT pg_stat_force_next_flush()');
     const { rows } = await single.pool.query(

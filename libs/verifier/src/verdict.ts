@@ -33,6 +33,8 @@ export interface Sound {
   readonly anchorsUnused: readonly string[];
   /** Anchors that were not compared: saved after the bundle was made, and of more entries. */
   readonly anchorsNewer: readonly string[];
+  /** In the database: the latest entries, which have no rows in the read models yet. Absent: none. */
+  readonly unprojected?: number;
 }
 
 export interface Broken {

@@ -3,6 +3,8 @@ import type { Logger } from '@recant/service';
 /** Runs a round periodically; rounds never overlap. */
 export interface Loop {
   start(): void;
+  /** Starts the next round `SOON_MS` after this, or after the running one. A loop that fails keeps its pause. */
+  wake(): void;
   /** Resolves when the running round has ended. */
   stop(): Promise<void>;
   /** Error of the last round; undefined after a success. */
@@ -14,6 +16,8 @@ export interface Loop {
 /** After failures the interval grows 2, 4, 8 and at most BACKOFF_TIMES_MAX times, up to BACKOFF_MS_MAX (or the interval itself, if longer). */
 const BACKOFF_TIMES_MAX = 12;
 const BACKOFF_MS_MAX = 60_000;
+/** Milliseconds from a wake-up to its round: others may follow. */
+const SOON_MS = 20;
 
 /**
  * @param everyMs from the end of one round to the start of the next. A failure is logged unless it repeats the previous one.
@@ -26,8 +30,12 @@ export function createLoop(name: string, everyMs: number, round: (stopping: () =
   let failure: string | undefined;
   let failures = 0;
   let succeededAt: number | undefined;
+  let isRunning = false;
+  let isWoken = false;
 
   async function once(): Promise<void> {
+    isRunning = true;
+    isWoken = false;
     try {
       await round(() => stopped);
       failure = undefined;
@@ -39,11 +47,13 @@ export function createLoop(name: string, everyMs: number, round: (stopping: () =
       failure = reason;
       failures++;
     }
-    if (!stopped) schedule();
+    isRunning = false;
+    if (!stopped) schedule(isWoken && failures === 0 ? SOON_MS : pauseMs());
   }
 
-  function schedule(): void {
-    const delayMs = Math.min(everyMs * Math.min(2 ** failures, BACKOFF_TIMES_MAX), Math.max(everyMs, BACKOFF_MS_MAX));
+  const pauseMs = (): number => Math.min(everyMs * Math.min(2 ** failures, BACKOFF_TIMES_MAX), Math.max(everyMs, BACKOFF_MS_MAX));
+
+  function schedule(delayMs: number): void {
     timer = setTimeout(() => {
       running = once();
     }, delayMs);
@@ -55,6 +65,13 @@ export function createLoop(name: string, everyMs: number, round: (stopping: () =
       stopped = false;
       succeededAt = performance.now();
       running = once();
+    },
+    wake() {
+      if (stopped || isWoken || failures > 0) return;
+      isWoken = true;
+      if (isRunning) return;
+      clearTimeout(timer);
+      schedule(Math.min(SOON_MS, everyMs));
     },
     async stop() {
       stopped = true;

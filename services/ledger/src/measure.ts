@@ -52,7 +52,8 @@ function measureMemory(metrics: Metrics, { store, groupCommit, evidence, watch, 
 /** Every code and state has a series, also while it is 0: an alert rule that names a series which does not exist never fires. */
 function measureStore(metrics: Metrics, { store, clock }: MeasuredLedger): void {
   metrics.source(async (observe) => {
-    const { alarms, runs, unpublished } = await store.measures();
+    const { alarms, runs, unpublished, unprojected } = await store.measures();
+    const ageOf = (oldestMs: number | undefined) => (oldestMs === undefined ? 0 : Math.max(0, clock() - oldestMs) / 1_000);
     for (const code of new Set([...Object.keys(ALARM_CODES), ...alarms.map((each) => each.code)])) {
       const found = alarms.find((each) => each.code === code);
       observe('recant_alarms_open', found?.open ?? 0, { code });
@@ -60,8 +61,9 @@ function measureStore(metrics: Metrics, { store, clock }: MeasuredLedger): void 
     }
     for (const state of RUN_STATES) observe('recant_runs', runs.find((each) => each.state === state)?.count ?? 0, { state });
     observe('recant_unpublished_logs', unpublished.logs, {});
-    const { oldestMs } = unpublished;
-    observe('recant_publish_delay_seconds', oldestMs === undefined ? 0 : Math.max(0, clock() - oldestMs) / 1_000, {});
+    observe('recant_publish_delay_seconds', ageOf(unpublished.oldestMs), {});
+    observe('recant_unprojected_entries', unprojected.entries, {});
+    observe('recant_projection_delay_seconds', ageOf(unprojected.oldestMs), {});
   });
 }
 

@@ -3,21 +3,31 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AlarmBody } from '@recant/api';
 import type { DataKeys } from '@recant/data-keys';
 import type { Metrics } from '@recant/metrics';
-import { type ActRecorder, createRouter, type HealthCheck, type Logger, RATES_DEFAULT, type Rates, type Router } from '@recant/service';
+import {
+  type ActRecorder,
+  type BoundRoute,
+  createRouter,
+  type HealthCheck,
+  type Logger,
+  RATES_DEFAULT,
+  type Rates,
+  type Router,
+} from '@recant/service';
 import { createErasures, type Store, type TenantCondition } from '@recant/store';
 import { createLedgerActs } from './acts.ts';
 import { createAlarmWatch, watchDisk } from './alarm-watch.ts';
 import { alarmBody, alarmRoutes } from './alarms.ts';
-import { createConsumers, type KafkaDeps } from './consumers.ts';
+import { type Consumers, createConsumers, type KafkaDeps } from './consumers.ts';
 import { fenceRoutes } from './fences.ts';
 import { freezeRoutes } from './freezes.ts';
-import { createGroupCommit, type GroupCommitOptions } from './group-commit.ts';
+import { createGroupCommit, type GroupCommit, type GroupCommitOptions } from './group-commit.ts';
 import { ingestRoutes } from './ingest.ts';
 import { keyRoutes } from './keys.ts';
-import { createLeases } from './leases.ts';
+import { createLeases, type Leases } from './leases.ts';
 import { logRoutes } from './logs.ts';
 import { measureLedger } from './measure.ts';
 import { meterAppender } from './metered-appender.ts';
+import { createProjector } from './projector.ts';
 import { queryRoutes } from './queries.ts';
 import { reachRoutes } from './reach-topics.ts';
 import { sealingRoutes } from './sealing.ts';
@@ -25,7 +35,7 @@ import { settlingRoutes } from './settling.ts';
 import { sourceRoutes } from './sources.ts';
 import { createWebhookDelivery, type WebhookDelivery, type WebhookTiming } from './webhooks/delivery.ts';
 import type { Webhook } from './webhooks/read-webhooks.ts';
-import { type EvidenceOptions, wireEvidence } from './wire-evidence.ts';
+import { type EvidenceOptions, type WiredEvidence, wireEvidence } from './wire-evidence.ts';
 
 export { createLedgerActs } from './acts.ts';
 export { ALARM_ENV } from './alarm-env.ts';
@@ -59,6 +69,8 @@ export interface LedgerDeps {
   readonly evidence?: EvidenceOptions;
   /** Milliseconds between two rounds of the alarm watch. */
   readonly alarmMs?: number | undefined;
+  /** Milliseconds between two looks at what other processes appended. 0: questions complete the read models that they need. */
+  readonly projectMs?: number | undefined;
   /** Rows and files above which one action is an alarm. Default: ACTION_ROWS. */
   readonly actionRows?: number | undefined;
   /** Of the operator's configuration. */
@@ -93,11 +105,18 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
   const { store, logger, clock, shards, kafka, dataKeys, evidence: options, groupCommit: waiting, alarmMs, metrics } = deps;
   const disk = watchDisk(metrics ? meterAppender(store.appender, metrics) : store.appender, () => performance.now());
   const evidence = wireEvidence({ store, logger: logger.child({ part: 'evidence' }), clock, shards, ...options });
-  const groupCommit = createGroupCommit(disk.appender, waiting);
+  const projector = createProjector({
+    projection: store.projection,
+    logger: logger.child({ part: 'projection' }),
+    clock,
+    everyMs: deps.projectMs,
+  });
+  const appender = projector.waking(disk.appender);
+  const groupCommit = createGroupCommit(appender, waiting);
   const acts = createLedgerActs({ groupCommit, logger: logger.child({ part: 'acts' }), clock, random16: () => randomBytes(16) });
-  const consumers = kafka && createConsumers({ ...store, appender: disk.appender }, logger, kafka, shards, deps.rates ?? RATES_DEFAULT);
+  const consumers = kafka && createConsumers({ ...store, appender }, logger, kafka, shards, deps.rates ?? RATES_DEFAULT);
   const delivery = wireWebhooks(deps);
-  const conditions = () => [disk, evidence, consumers, delivery].flatMap((part) => part?.conditions() ?? []);
+  const conditions = () => [disk, projector, evidence, consumers, delivery].flatMap((part) => part?.conditions() ?? []);
   const watch = createAlarmWatch({
     alarms: store.alarms,
     logger: logger.child({ part: 'alarms' }),
@@ -107,25 +126,12 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
   });
   if (metrics) measureLedger(metrics, { store, groupCommit, evidence, consumers, watch, delivery, clock });
   const leases = createLeases(store.freezes, (error) => logger.warn({ err: error }, 'leases: cannot read the versions of freezes'));
-  const routes = [
-    ...ingestRoutes({ groupCommit, parts: store.parts }),
-    ...sealingRoutes({ parts: store.parts, dataKeys, systems: store.systems, erasures: createErasures(store.pool), clock }),
-    ...queryRoutes(store.queries, clock),
-    ...settlingRoutes(store.queries, store.rulings, clock),
-    ...alarmRoutes(store.alarms),
-    ...freezeRoutes({ freezes: store.freezes, leases, clock }),
-    ...fenceRoutes({ fences: store.fences, clock }),
-    ...logRoutes(store.queries),
-    ...sourceRoutes(store.queries, clock),
-    ...reachRoutes(consumers?.reach),
-    ...keyRoutes(store.credentials, clock),
-    ...evidence.routes,
-  ];
   return {
-    routers: [createRouter('ledger', routes)],
+    routers: [createRouter('ledger', routesOf(deps, { groupCommit, leases, consumers, evidence }))],
     health: {
       store: pingCheck(store),
       disk: disk.health,
+      projection: projector.health,
       evidence: evidence.health,
       ...(dataKeys ? { keys: pingCheck(dataKeys) } : {}),
       ...(consumers ? { kafka: consumers.health } : {}),
@@ -135,6 +141,7 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
     conditions,
     acts,
     async start() {
+      projector.start();
       evidence.start();
       delivery?.start();
       watch.start();
@@ -148,12 +155,37 @@ export function wireLedger(deps: LedgerDeps): WiredLedger {
         await consumers?.stop();
         await acts.close();
         await groupCommit.close();
+        await projector.stop();
         await evidence.stop();
       })();
       const isLate = await Promise.race([stopped, delay(STOP_MS_MAX, true, { ref: false })]);
       if (isLate) logger.warn({ ms: STOP_MS_MAX }, 'ledger: stopped without waiting for a dependency that does not answer');
     },
   };
+}
+
+interface Parts {
+  readonly groupCommit: GroupCommit;
+  readonly leases: Leases;
+  readonly consumers: Consumers | undefined;
+  readonly evidence: WiredEvidence;
+}
+
+function routesOf({ store, clock, dataKeys }: LedgerDeps, { groupCommit, leases, consumers, evidence }: Parts): readonly BoundRoute[] {
+  return [
+    ...ingestRoutes({ groupCommit, parts: store.parts }),
+    ...sealingRoutes({ parts: store.parts, dataKeys, systems: store.systems, erasures: createErasures(store.pool), clock }),
+    ...queryRoutes(store.queries, clock),
+    ...settlingRoutes(store.queries, store.rulings, clock),
+    ...alarmRoutes(store.alarms),
+    ...freezeRoutes({ freezes: store.freezes, leases, clock }),
+    ...fenceRoutes({ fences: store.fences, clock }),
+    ...logRoutes(store.queries),
+    ...sourceRoutes(store.queries, clock),
+    ...reachRoutes(consumers?.reach),
+    ...keyRoutes(store.credentials, clock),
+    ...evidence.routes,
+  ];
 }
 
 function wireWebhooks({ webhooks = [], store, logger, clock, webhookTiming: timing }: LedgerDeps): WebhookDelivery | undefined {

@@ -36,6 +36,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   expect(await ledger.audit()).toEqual([]);
+  await ledger.store.projection.reach(RIVAL);
   expect(await withSnapshot(ledger.store.pool, RIVAL, (snapshot) => auditTenant(RIVAL, snapshot))).toEqual([]);
   await producer.close();
   await ledger.stop();

@@ -54,6 +54,8 @@ export interface HarnessOptions {
   readonly groupCommit?: LedgerDeps['groupCommit'];
   readonly dataKeys?: LedgerDeps['dataKeys'];
   readonly alarmMs?: number;
+  /** 0: questions complete the read models that they need. */
+  readonly projectMs?: number;
   readonly leaseMs?: number;
   readonly webhooks?: LedgerDeps['webhooks'];
   readonly webhookTiming?: LedgerDeps['webhookTiming'];
@@ -83,6 +85,7 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
     dataKeys,
     // Off unless asked for: its statements would be among those of a request.
     alarmMs: options.alarmMs ?? 1_000_000_000,
+    projectMs: options.projectMs,
     webhooks: options.webhooks,
     webhookTiming: options.webhookTiming,
     ...(kafka && { kafka }),
@@ -133,9 +136,10 @@ export async function startLedger(options: HarnessOptions = {}): Promise<Running
         headers: { authorization: `Bearer ${key}`, 'content-type': type, ...headers },
       }),
     async audit() {
-      const audits = [TENANT, OPERATOR_TENANT].map((tenant) =>
-        withSnapshot(store.pool, tenant, (snapshot) => auditTenant(tenant, snapshot)),
-      );
+      const audits = [TENANT, OPERATOR_TENANT].map(async (tenant) => {
+        await store.projection.reach(tenant);
+        return withSnapshot(store.pool, tenant, (snapshot) => auditTenant(tenant, snapshot));
+      });
       return (await Promise.all(audits)).flat();
     },
     async stop() {

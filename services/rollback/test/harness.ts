@@ -85,6 +85,8 @@ export interface StageOptions {
   /** Default: every login is another human. */
   readonly onePerson?: RollbackDeps['onePerson'];
   readonly rowsMax?: number;
+  /** If false, questions complete the read models that they need. */
+  readonly projects?: boolean;
   /** Default: events arrive over HTTP only. */
   readonly kafka?: LedgerDeps['kafka'];
 }
@@ -123,6 +125,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     shards: SHARDS,
     dataKeys: options.dataKeys,
     alarmMs: 1_000_000_000,
+    ...(options.projects === false && { projectMs: 0 }),
     ...(options.kafka && { kafka: options.kafka }),
   });
   const rollback = wireRollback({
@@ -195,7 +198,10 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
       };
       return Object.assign(recant, { sql, system });
     },
-    audit: () => withSnapshot(store.pool, TENANT, (snapshot) => auditTenant(TENANT, snapshot)),
+    async audit() {
+      await store.projection.reach(TENANT);
+      return withSnapshot(store.pool, TENANT, (snapshot) => auditTenant(TENANT, snapshot));
+    },
     async [Symbol.asyncDispose]() {
       for (const agent of agents) await agent.close().catch(() => undefined);
       await listening.close(2_000);

@@ -22,6 +22,7 @@ export async function auditWorld(world: World): Promise<string[]> {
     for (const sender of world.left) if (sender.tenant === tenant) compare(sender, isShown(sender.source));
   }
   for (const tenant of [...TENANTS, OPERATOR_TENANT]) {
+    await world.store.projection.reach(tenant);
     const violations = await withSnapshot(world.store.pool, tenant, (snapshot) => auditTenant(tenant, snapshot));
     problems.push(...violations.map((violation) => `verifier, ${tenant}: ${JSON.stringify(violation)}`));
   }

@@ -72,7 +72,10 @@ async function playBlocks(stage: Stage): Promise<{ blocks: Block[]; sent: Readon
 
 async function audit({ store }: Stage): Promise<readonly string[]> {
   const found = await Promise.all(
-    [...HONEST, HOSTILE, 'recant'].map((tenant) => withSnapshot(store.pool, tenant, (snapshot) => auditTenant(tenant, snapshot))),
+    [...HONEST, HOSTILE, 'recant'].map(async (tenant) => {
+      await store.projection.reach(tenant);
+      return withSnapshot(store.pool, tenant, (snapshot) => auditTenant(tenant, snapshot));
+    }),
   );
   return found.flat().map((violation) => JSON.stringify(violation));
 }

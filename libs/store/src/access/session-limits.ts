@@ -13,6 +13,8 @@ export interface SessionLimits {
 const SECOND = 1_000;
 /** Waits are shorter than a client's patience: a log or key that somebody else has locked is a 503 with a retry. */
 export const COMMIT_LIMITS: SessionLimits = limits(3, 15, 10, 20);
+/** One window of a log's entries. */
+export const PROJECT_LIMITS: SessionLimits = limits(3, 30, 10, 60);
 export const LOOKUP_LIMITS: SessionLimits = limits(3, 5, 5, 5);
 /** Ending a key waits for the appends under it, at most COMMIT_LIMITS. */
 export const KEYS_LIMITS: SessionLimits = limits(15, 20, 10, 30);

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { asReader } from '../access/as-reader.ts';
+import type { Projection } from '../project/projection.ts';
 import { instantCursor, instantPlaceOf } from '../query/instant-cursor.ts';
 import { pruneAlarms } from './prune.ts';
 import { type Condition, fitSubject, raise } from './raise.ts';
@@ -59,9 +60,9 @@ const EXISTS = 'SELECT FROM recant.alarm WHERE tenant_id = $1 AND id = $2::uuid'
 const COUNT_OPEN = 'SELECT code, count(*)::int AS count FROM recant.alarm WHERE ended_at IS NULL AND acknowledged_at IS NULL GROUP BY code';
 
 /** @param clock milliseconds since 1970, UTC */
-export function createAlarms(pool: pg.Pool, clock: () => number): Alarms {
+export function createAlarms(pool: pg.Pool, projection: Pick<Projection, 'catchUp'>, clock: () => number): Alarms {
   return {
-    watchLogs: (stopping, actionRows = ACTION_ROWS) => watchLogs(pool, clock, stopping, actionRows),
+    watchLogs: (stopping, actionRows = ACTION_ROWS) => watchLogs({ pool, projection, clock, actionRows }, stopping),
     watchRecords: () => watchRecords(pool, clock),
     raise: (tenant, conditions, holdMs) => raise(pool, clock(), tenant, conditions, holdMs),
     async clear(tenant, code, subjects) {

@@ -1,6 +1,7 @@
 import { ERROR_CODES, isErrorCode } from '@recant/api';
 import type pg from 'pg';
 import { inTransaction } from '../in-transaction.ts';
+import type { Projection } from '../project/projection.ts';
 import { type Condition, raise, type TenantCondition } from './raise.ts';
 import { watchActions } from './watch-actions.ts';
 import {
@@ -27,14 +28,26 @@ const RANGES_SHOWN_MAX = 10;
 /** Ranges of missing numbers stored for a source; above it, the rest counts as one range. */
 const RANGES_MAX = 1_000;
 
+export interface LogWatch {
+  readonly pool: pg.Pool;
+  readonly projection: Pick<Projection, 'catchUp'>;
+  /** Milliseconds since 1970, UTC. */
+  readonly clock: () => number;
+  /** Rows and files above which one action is an alarm. */
+  readonly actionRows: number;
+}
+
 /**
- * Reads the entries that were added to the logs since the last call, each once by any one process, and raises and clears the alarms about sources and dead
- * letters. What it costs follows new entries and changed conditions, not the size of a log or the number of its sources. A crash repeats a window.
+ * Reads the entries that were added to the logs since the last call, each once by any one process, and raises and clears the alarms about sources, dead
+ * letters and actions. What it costs follows new entries and changed conditions, not the size of a log or the number of its sources. A crash repeats a window.
+ * Alarms about actions come from the read models, and follow them: where those are behind or stopped, the others go on.
  */
-export async function watchLogs(pool: pg.Pool, clock: () => number, stopping: () => boolean, actionRows: number): Promise<void> {
+export async function watchLogs({ pool, projection, clock, actionRows }: LogWatch, stopping: () => boolean): Promise<void> {
+  const [projected] = await Promise.allSettled([projection.catchUp(stopping)]);
   for (const { tenant_id, shard } of (await pool.query(UNWATCHED)).rows)
     while (!stopping() && (await inTransaction(pool, (client) => watchWindow(client, [tenant_id, shard], clock(), actionRows), LIMITS))) {}
   await inTransaction(pool, (client) => raiseDue(client, clock()), LIMITS);
+  if (projected.status === 'rejected') throw projected.reason;
 }
 
 /** @returns whether the log has more entries */
@@ -44,17 +57,20 @@ async function watchWindow(
   nowMs: number,
   actionRows: number,
 ): Promise<boolean> {
-  await client.query('INSERT INTO recant.log_watch (tenant_id, shard, next) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING', [tenant, shard]);
+  await client.query('INSERT INTO recant.log_watch (tenant_id, shard, next, next_action) VALUES ($1, $2, 0, 0) ON CONFLICT DO NOTHING', [
+    tenant,
+    shard,
+  ]);
   const { rows } = await client.query(
-    `SELECT w.next, l.size FROM recant.log_watch w JOIN recant.log l ON (l.tenant_id, l.shard) = (w.tenant_id, w.shard)
+    `SELECT w.next, w.next_action, l.size, coalesce(p.size, 0) AS projected FROM recant.log_watch w
+      JOIN recant.log l ON (l.tenant_id, l.shard) = (w.tenant_id, w.shard) LEFT JOIN recant.projected p ON (p.tenant_id, p.shard) = (w.tenant_id, w.shard)
       WHERE w.tenant_id = $1 AND w.shard = $2 FOR UPDATE OF w SKIP LOCKED`,
     [tenant, shard],
   );
   if (rows[0] === undefined) return false;
-  const [next, size] = [Number(rows[0].next), Number(rows[0].size)];
-  // A restored log is shorter than what was read of it.
-  const from = Math.min(next, size);
-  const end = Math.min(size, from + ENTRIES_MAX);
+  const { next, next_action, size, projected } = rows[0];
+  const [from, end] = windowOf(Number(next), Number(size));
+  const [actionFrom, actionEnd] = windowOf(Number(next_action), Number(projected));
   const sources = (await client.query(FOLD, [tenant, shard, from, end, nowMs])).rows.map(({ source_no }) => source_no);
   await client.query(MERGE, [tenant, sources, RANGES_MAX]);
   const now = new Date(nowMs);
@@ -63,10 +79,18 @@ async function watchWindow(
   await client.query(CLOSE_RESTARTED, [tenant, sources, now]);
   await report(client, (await client.query<GapRow>(GAPS_CHANGED, [tenant, sources, RANGES_SHOWN_MAX])).rows.map(gapOf), nowMs);
   const letters = (await client.query(DEAD_LETTERS, [tenant, shard, from, end])).rows.map(({ code }) => deadLettersOf(code));
-  await watchActions(client, nowMs, [tenant, shard, from, end], actionRows);
-  await client.query('UPDATE recant.log_watch SET next = $3 WHERE tenant_id = $1 AND shard = $2', [tenant, shard, end]);
+  if (actionFrom < actionEnd) await watchActions(client, nowMs, [tenant, shard, actionFrom, actionEnd], actionRows);
+  await client.query(MOVE, [tenant, shard, end, actionEnd]);
   await raise(client, nowMs, tenant, letters, DEAD_LETTERS_MS);
-  return end < size;
+  return end < Number(size) || actionEnd < Number(projected);
+}
+
+const MOVE = 'UPDATE recant.log_watch SET next = $3, next_action = $4 WHERE tenant_id = $1 AND shard = $2';
+
+/** A restored log is shorter than what was read of it. */
+function windowOf(next: number, size: number): readonly [from: number, end: number] {
+  const from = Math.min(next, size);
+  return [from, Math.min(size, from + ENTRIES_MAX)];
 }
 
 /** Conditions that begin because time passes. */

@@ -1,6 +1,7 @@
-/** Logs with entries that the watch has not read: one index probe per log. */
+/** Logs with entries, or rows of the read models, that the watch has not read: two index probes per log. */
 export const UNWATCHED = `SELECT l.tenant_id, l.shard FROM recant.log l LEFT JOIN recant.log_watch w ON (w.tenant_id, w.shard) = (l.tenant_id, l.shard)
-  WHERE l.size <> coalesce(w.next, 0) ORDER BY 1, 2`;
+  LEFT JOIN recant.projected p ON (p.tenant_id, p.shard) = (l.tenant_id, l.shard)
+  WHERE l.size <> coalesce(w.next, 0) OR coalesce(p.size, 0) <> coalesce(w.next_action, 0) ORDER BY 1, 2`;
 
 /**
  * Folds entries [$3, $4) of a log into what is known of their sources. `missing` of a new row: numbers up to its last that the window lacks. Merged: numbers that were

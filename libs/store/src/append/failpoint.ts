@@ -1,7 +1,9 @@
 export const FAILPOINTS = ['copy.before', 'copy.after', 'commit.before', 'commit.after'] as const;
 /** Around the commit of tiles and checkpoints. */
 const PUBLISH_FAILPOINTS = ['publishing.before', 'publishing.after'] as const;
-const ALL = [...FAILPOINTS, ...PUBLISH_FAILPOINTS] as const;
+/** Around the commit of read models. */
+export const PROJECT_FAILPOINTS = ['projecting.before', 'projecting.after'] as const;
+const ALL = [...FAILPOINTS, ...PUBLISH_FAILPOINTS, ...PROJECT_FAILPOINTS] as const;
 export type FailpointName = (typeof ALL)[number];
 
 /** Called at each point of the commit path. For fault tests only. */

@@ -24,10 +24,21 @@ export function isRecordFault(error: unknown): boolean {
   return (/^2[23]/.test(state) && state !== UNIQUE_VIOLATION) || error instanceof RecordFault;
 }
 
+/** True if the rows are at fault, not the store: as above, a row that exists already, or one beyond a limit of PostgreSQL (class 54). */
+export function isRowFault(error: unknown): boolean {
+  return isRecordFault(error) || isUniqueViolation(error) || sqlStateOf(error).startsWith('54');
+}
+
 /** The key exists in the table. */
 export function isUniqueViolation(error: unknown): boolean {
   return sqlStateOf(error) === UNIQUE_VIOLATION;
 }
+
+/** The wait for a lock reached its limit. */
+export function isLockTimeout(error: unknown): boolean {
+  return sqlStateOf(error) === LOCK_NOT_AVAILABLE;
+}
+const LOCK_NOT_AVAILABLE = '55P03';
 
 /** The same transaction may succeed when retried. */
 export function isTransient(error: unknown): boolean {
@@ -36,7 +47,7 @@ export function isTransient(error: unknown): boolean {
 
 /** Locked, timed out, still in conflict after all tries, or damaged pages. */
 const OF_ONE_LOG: ReadonlySet<string> = new Set([
-  '55P03',
+  LOCK_NOT_AVAILABLE,
   '57014',
   'XX001',
   'XX002',

@@ -1,5 +1,5 @@
 import { parseSequence } from '@recant/events';
-import { deadLetterBody, encodeFrameHead, genesisBody, type KafkaPosition, project, type Receipt } from '@recant/ledger';
+import { deadLetterBody, encodeFrameHead, genesisBody, type KafkaPosition, type Receipt } from '@recant/ledger';
 import type pg from 'pg';
 import { copyThen } from '../copy/copy-in.ts';
 import { StoreError } from '../error.ts';
@@ -63,10 +63,7 @@ export async function appendInTransaction(
     const grown = [...heads.values()].filter(hasGrown);
     const held = allowed.filter((item) => item.kind === 'held');
     if (held.length > 0 && position !== undefined && !dryRun) await storeHeld(client, held, position);
-    if (grown.length > 0) {
-      const last = [...rows.effectCounts.statements(client), advanceStatement(client, grown)];
-      checkAdvanced(await copyThen(client, rows.copies(), last), grown);
-    }
+    if (grown.length > 0) checkAdvanced(await copyThen(client, rows.copies(), [advanceStatement(client, grown)]), grown);
     pass('copy.after');
     pass('commit.before');
     await client.query(dryRun ? 'ROLLBACK' : 'COMMIT');
@@ -176,7 +173,6 @@ function layOutEvent({ item, sourceNo }: Extract<Resolved, { kind: 'event' }>, h
   const place = placeNext(head, rows);
   const key = { sourceNo, eventId: event.id, sequence: parseSequence(event.sequence) as number };
   head.frontier.append([rows.entry(place, key, frameHeadOf(head, keyId), bytes)]);
-  rows.projection(place, key, keyId, project(event));
   return { kind: 'appended', shard: head.shard, index: BigInt(place.idx) };
 }
 

@@ -63,6 +63,10 @@ function openSnapshot(client: pg.ClientBase, tenant: string): LedgerSnapshot {
       const { rows } = await client.query(text, [tenant]);
       return rows.map(({ received_ms, size, ...head }) => ({ ...head, size: BigInt(size), receivedAtLastMs: received_ms }));
     },
+    async projected() {
+      const { rows } = await client.query('SELECT shard, size FROM recant.projected WHERE tenant_id = $1', [tenant]);
+      return new Map(rows.map(({ shard, size }) => [shard, BigInt(size)]));
+    },
     async sources() {
       const { rows } = await client.query('SELECT source_no, source, shard FROM recant.source WHERE tenant_id = $1', [tenant]);
       return new Map(rows.map(({ source_no, source, shard }) => [Number(source_no), { source, shard }]));

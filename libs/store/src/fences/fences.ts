@@ -5,6 +5,7 @@ import { StoreError } from '../error.ts';
 import type { FreezeNews } from '../freezes/news.ts';
 import { NEXT_VERSION } from '../freezes/version.ts';
 import { inTransaction } from '../in-transaction.ts';
+import type { Projection } from '../project/projection.ts';
 import { instantCursor, instantPlaceOf } from '../query/instant-cursor.ts';
 import { FENCE_COLUMNS, type FenceRecord, type FenceSqlRow, fenceOf, IN_FORCE, RESOURCES_SHOWN_MAX } from './fence-row.ts';
 import { type FencedCall, judgeCalls, matchingFences, type StoppingFence } from './judge.ts';
@@ -76,7 +77,7 @@ const ALLOW = `INSERT INTO recant.fence_allow (tenant_id, fence_id, reason, allo
 const END = 'UPDATE recant.fence SET ended_at = clock_timestamp(), ended_by = $3, end_reason = $4 WHERE tenant_id = $1 AND id = $2::uuid';
 
 /** @param read connections for lists */
-export function createFences(pool: pg.Pool, read: pg.Pool, news: FreezeNews): Fences {
+export function createFences(pool: pg.Pool, read: pg.Pool, news: FreezeNews, projection: Pick<Projection, 'reach'>): Fences {
   const change = (tenant: string, id: string, make: (client: pg.PoolClient) => Promise<unknown>) =>
     inTransaction(pool, async (client) => {
       const { rows } = await client.query<{ in_force: boolean }>(LOCK, [tenant, id]);
@@ -114,11 +115,13 @@ export function createFences(pool: pg.Pool, read: pg.Pool, news: FreezeNews): Fe
       const last = fences.at(-1);
       return rows.length <= limit || last === undefined ? { fences } : { fences, next: instantCursor(last.setAtMs, last.id) };
     },
-    callOf: (tenant, action, attempt) =>
-      inTransaction(pool, async (client) => {
+    async callOf(tenant, action, attempt) {
+      await projection.reach(tenant);
+      return inTransaction(pool, async (client) => {
         const ref = await recordedAttempt(client, tenant, action, attempt);
         return ref && ((await recordedCalls(client, tenant, [ref])).get(0) ?? 'not_recorded');
-      }),
+      });
+    },
     ask: (tenant, call) =>
       inTransaction(pool, async (client) => {
         const asked = { ...call, recorded: false };

@@ -2,6 +2,7 @@ import type { LogKey, StoredCheckpoint } from '@recant/ledger';
 import type { Tile } from '@recant/transparency';
 import type pg from 'pg';
 import { inTurn } from '../access/as-reader.ts';
+import type { Projection } from '../project/projection.ts';
 import { readLastCheckpoint, toCheckpoint } from './checkpoints.ts';
 import { type Durability, type PlaceNames, readDurability } from './durability.ts';
 import { readTenantHead, type TenantHead } from './head-store.ts';
@@ -37,14 +38,17 @@ export interface Published {
 }
 
 /** Tenants share the connections in fair turns: the reads of one cannot delay another's. */
-export function createPublished(pool: pg.Pool, operator: string): Published {
+export function createPublished(pool: pg.Pool, projection: Pick<Projection, 'reach'>, operator: string): Published {
   const reads = readsOf(pool, operator);
   return {
     checkpoint: (log) => inTurn(pool, log.tenant, () => reads.checkpoint(log)),
     checkpointsAfter: (log, ...rest) => inTurn(pool, log.tenant, () => reads.checkpointsAfter(log, ...rest)),
     tiles: (log, tiles) => inTurn(pool, log.tenant, () => reads.tiles(log, tiles)),
     entries: (log, ...rest) => inTurn(pool, log.tenant, () => reads.entries(log, ...rest)),
-    receiptPlace: (tenant, ...rest) => inTurn(pool, tenant, () => reads.receiptPlace(tenant, ...rest)),
+    async receiptPlace(tenant, ...rest) {
+      await projection.reach(tenant);
+      return inTurn(pool, tenant, () => reads.receiptPlace(tenant, ...rest));
+    },
     durability: (log, ...rest) => inTurn(pool, log.tenant, () => reads.durability(log, ...rest)),
     head: (tenant) => inTurn(pool, tenant, () => reads.head(tenant)),
   };

@@ -1,12 +1,12 @@
 import type { Selection } from '@recant/planner';
 import type pg from 'pg';
 import { asReader } from '../access/as-reader.ts';
+import type { Projection } from '../project/projection.ts';
 import { type AttemptSqlRow, type AttemptSummary, toSummary } from './attempt-row.ts';
 import { attemptColumns, Parameters, selectionConditions, vectorArray, within } from './attempt-sql.ts';
 import { type Cursor, formatCursor, parseCursor } from './cursor.ts';
 import { type EffectCounts, readEffectCounts } from './effect-counts.ts';
 import { readUndone, type Undone } from './undone.ts';
-import { readVector } from './vector.ts';
 
 export const PAGE_LIMIT_MAX = 1_000;
 
@@ -36,20 +36,25 @@ export interface AttemptPage {
 }
 
 /** @throws StoreError `cursor_invalid` */
-export async function listAttempts(pool: pg.Pool, tenant: string, query: AttemptQuery): Promise<AttemptPage> {
+export async function listAttempts(
+  pool: pg.Pool,
+  projection: Pick<Projection, 'reach'>,
+  tenant: string,
+  query: AttemptQuery,
+): Promise<AttemptPage> {
   const limit = Math.min(Math.max(1, query.limit), PAGE_LIMIT_MAX);
   const cursor = query.cursor === undefined ? undefined : parseCursor(query.cursor);
-  const { view, rows, countsOf, undoneOf } = await asReader(
+  const view = await openView(projection, tenant, cursor);
+  const { rows, countsOf, undoneOf } = await asReader(
     pool,
     tenant,
     async (client) => {
-      const view = await openView(client, tenant, cursor);
       const parameters = new Parameters();
       const text = statement(tenant, query, view, limit, parameters);
       const rows = (await client.query<AttemptSqlRow>(text, parameters.values)).rows.map(toSummary);
       const refs = rows.map(({ ref }) => ref);
       const countsOf = await readEffectCounts(client, tenant, refs, view.vector);
-      return { view, rows, countsOf, undoneOf: await readUndone(client, tenant, refs, view.vector) };
+      return { rows, countsOf, undoneOf: await readUndone(client, tenant, refs, view.vector) };
     },
     query.signal,
   );
@@ -64,9 +69,10 @@ export async function listAttempts(pool: pg.Pool, tenant: string, query: Attempt
 }
 
 /** A tail cursor has no snapshot yet: takes the current log sizes. */
-async function openView(client: pg.ClientBase, tenant: string, cursor: Cursor | undefined): Promise<Cursor> {
-  if (cursor !== undefined && Object.keys(cursor.vector).length > 0) return cursor;
-  return { ...cursor, vector: await readVector(client, tenant) };
+async function openView(projection: Pick<Projection, 'reach'>, tenant: string, cursor: Cursor | undefined): Promise<Cursor> {
+  if (cursor === undefined || Object.keys(cursor.vector).length === 0) return { ...cursor, vector: await projection.reach(tenant) };
+  await projection.reach(tenant, cursor.vector);
+  return cursor;
 }
 
 function statement(tenant: string, query: AttemptQuery, view: Cursor, limit: number, parameters: Parameters): string {

@@ -14,9 +14,9 @@ import type { StepLedger } from '@recant/runner';
 import type pg from 'pg';
 import { readCursor } from '../audit/read-cursor.ts';
 import { inTransaction } from '../in-transaction.ts';
+import type { Projection } from '../project/projection.ts';
 import { type AttemptSqlRow, type AttemptSummary, toSummary } from '../query/attempt-row.ts';
 import { attemptColumns, Parameters, SOURCE, selectionConditions, stands, vectorArray, within } from '../query/attempt-sql.ts';
-import { readVector } from '../query/vector.ts';
 import { readEffectPages } from './effect-pages.ts';
 import { findEffectsOn } from './effects-on.ts';
 import { compareEntries, type EffectsEntry, keyOf, readIntents } from './entries.ts';
@@ -27,13 +27,18 @@ import { readAhead } from './read-ahead.ts';
 const NAMED_MAX = 5_000;
 
 /**
- * The planner's reads, bounded by a vector.
+ * The planner's reads, bounded by a vector, up to which the read models were complete when it was read.
  * @param clock milliseconds since 1970, UTC: distinguishes `open` from `unknown`
  * @param effectsMax effects of one answer; beyond that `PlannerError` `plan_too_large`
  */
-export function createLedgerReader(pool: pg.Pool, clock: () => number, effectsMax = PLAN_EFFECTS_MAX): LedgerReader & StepLedger {
+export function createLedgerReader(
+  pool: pg.Pool,
+  projection: Pick<Projection, 'reach'>,
+  clock: () => number,
+  effectsMax = PLAN_EFFECTS_MAX,
+): LedgerReader & StepLedger {
   return {
-    vector: (tenant) => readVector(pool, tenant),
+    vector: (tenant) => projection.reach(tenant),
 
     async select(tenant, selection, vector, onEffects) {
       const listed = await listSelected(pool, tenant, selection, { vector, nowMs: clock() });

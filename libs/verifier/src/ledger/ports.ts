@@ -75,6 +75,8 @@ export interface StoredContent {
 /** One tenant's ledger at one point in time. All lists ascend by (shard, index). A compromised snapshot can hide rows; it cannot make changed entries sound, because roots are recomputed. */
 export interface LedgerSnapshot {
   heads(): Promise<readonly StoredHead[]>;
+  /** Through which entry the read models of each log are said to be complete, by shard. */
+  projected(): Promise<ReadonlyMap<number, bigint>>;
   /** Sources by number. */
   sources(): Promise<ReadonlyMap<number, { readonly source: string; readonly shard: number }>>;
   entries(): AsyncIterable<StoredEntry>;

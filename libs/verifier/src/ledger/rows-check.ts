@@ -4,25 +4,51 @@ import { deadLetterBody, type Frame, type RefusalCode } from '@recant/ledger';
 import { BrokenRule, type Rule } from '../rules.ts';
 import { type ExpectedRow, expectedRows } from './expected.ts';
 import { MergeCursor } from './merge-cursor.ts';
-import type { LedgerSnapshot, ProjectionTable, StoredDeadLetter, StoredEffectSum, StoredEntry, StoredProjection } from './ports.ts';
+import type {
+  LedgerSnapshot,
+  ProjectionTable,
+  StoredDeadLetter,
+  StoredEffectSum,
+  StoredEntry,
+  StoredHead,
+  StoredProjection,
+} from './ports.ts';
 
 const TABLES: readonly ProjectionTable[] = ['attempt', 'settlement', 'effect', 'observed', 'effect_count'];
 
 type Sources = ReadonlyMap<number, { readonly source: string; readonly shard: number }>;
+/** Entries that the read models of each log have, by shard. */
+type Projected = ReadonlyMap<number, bigint>;
 
-/** Rebuilds every projection and dead letter from its entry and compares it with the stored row. `finish` throws the difference, so that a broken log is reported first. */
+/**
+ * Rebuilds every projection and dead letter from its entry and compares it with the stored row. Entries that the read models do not have yet must have no rows.
+ * `finish` throws the difference, so that a broken log is reported first.
+ */
 export class RowsCheck {
+  readonly #heads: readonly StoredHead[];
+  readonly #projected: Projected;
   readonly #sources: Sources;
   readonly #snapshot: LedgerSnapshot;
   readonly #letters: MergeCursor<StoredDeadLetter>;
   readonly #projections: ReadonlyMap<ProjectionTable, MergeCursor<StoredProjection>>;
   #broken: BrokenRule | undefined;
 
-  constructor(sources: Sources, snapshot: LedgerSnapshot) {
-    this.#sources = sources;
+  private constructor(snapshot: LedgerSnapshot, heads: readonly StoredHead[], projected: Projected, sources: Sources) {
     this.#snapshot = snapshot;
+    this.#heads = heads;
+    this.#projected = projected;
+    this.#sources = sources;
     this.#letters = new MergeCursor(snapshot.deadLetters());
     this.#projections = new Map(TABLES.map((table) => [table, new MergeCursor(snapshot.projections(table))]));
+  }
+
+  static async of(snapshot: LedgerSnapshot, heads: readonly StoredHead[]): Promise<RowsCheck> {
+    return new RowsCheck(snapshot, heads, await snapshot.projected(), await snapshot.sources());
+  }
+
+  /** Entries that the read models lack. */
+  get behind(): number {
+    return this.#heads.reduce((sum, { shard, size }) => sum + Number(size - (this.#projected.get(shard) ?? 0n)), 0);
   }
 
   async entry(entry: StoredEntry, frame: Frame): Promise<void> {
@@ -32,6 +58,7 @@ export class RowsCheck {
   /** @throws BrokenRule the first row that differs from its entry. */
   async finish(): Promise<void> {
     await this.#untilBroken(async () => {
+      this.#checkProjected();
       await this.#letters.drain(strayLetter);
       for (const rows of this.#projections.values()) await rows.drain(strayRow);
       await checkSums(this.#snapshot.effectSums());
@@ -50,12 +77,22 @@ export class RowsCheck {
     }
   }
 
+  /** Later entries would never get their rows. */
+  #checkProjected(): void {
+    for (const [shard, projected] of this.#projected) {
+      const size = this.#heads.find((head) => head.shard === shard)?.size ?? 0n;
+      if (projected > size)
+        throw new BrokenRule('projection_missing', `the read models claim to have ${projected} entries, the log has ${size}`, shard);
+    }
+  }
+
   async #compare(entry: StoredEntry, frame: Frame): Promise<void> {
     const [letter] = await this.#letters.rowsAt(entry, strayLetter);
-    let expected: readonly ExpectedRow[] = [];
-    if (frame.kind === 'event') expected = this.#eventRows(entry, frame);
-    if (frame.kind === 'dead_letter') expected = this.#letterRows(entry, frame, letter);
+    let required: readonly ExpectedRow[] = [];
+    if (frame.kind === 'event') required = this.#eventRows(entry, frame);
+    if (frame.kind === 'dead_letter') required = this.#letterRows(entry, frame, letter);
     else if (letter !== undefined) strayLetter(letter);
+    const expected = entry.index < (this.#projected.get(entry.shard) ?? 0n) ? required : [];
     for (const [table, rows] of this.#projections) {
       const stored = await rows.rowsAt(entry, strayRow);
       compareRows(

@@ -53,7 +53,7 @@ class LedgerVerification {
 
   async run(): Promise<Sound> {
     const heads = [...(await this.#snapshot.heads())];
-    const rows = new RowsCheck(await this.#snapshot.sources(), this.#snapshot);
+    const rows = await RowsCheck.of(this.#snapshot, [...heads]);
     for await (const entry of this.#snapshot.entries()) {
       if (entry.shard !== this.#head?.shard) await this.#openUpTo(entry, heads);
       const frame = this.#walk.entry(entry.index, entry.frame, entry.leaf);
@@ -65,7 +65,8 @@ class LedgerVerification {
     await rows.finish();
     await this.#notes.drain(strayNote);
     await this.#checkParts();
-    return await this.#walk.finish(true, this.#options.keys !== undefined);
+    const sound = await this.#walk.finish(true, this.#options.keys !== undefined);
+    return rows.behind === 0 ? sound : { ...sound, unprojected: rows.behind };
   }
 
   /** Closes the open log and opens the entry's log; logs without entries between them are opened and closed. */

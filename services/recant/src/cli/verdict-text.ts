@@ -6,7 +6,8 @@ export function verdictText(verdict: Verdict, paint: Paint): string {
   return verdict.sound ? soundText(verdict, paint) : brokenText(verdict, paint);
 }
 
-function soundText({ counts, warnings, warningCounts, keys, keysGiven, anchorsUnused, anchorsNewer }: Sound, paint: Paint): string {
+function soundText(verdict: Sound, paint: Paint): string {
+  const { counts, warnings, warningCounts, keys, keysGiven, anchorsUnused, anchorsNewer, unprojected = 0 } = verdict;
   const { logs, entries, checkpoints, anchors } = counts;
   const lines = [
     `${paint(['bold', 'green'], 'Sound.')} ${count(logs, 'log')}, ${count(entries, 'entry', 'entries')}: ${entriesText(counts)}; ${count(checkpoints, 'checkpoint')}.`,
@@ -20,6 +21,10 @@ function soundText({ counts, warnings, warningCounts, keys, keysGiven, anchorsUn
   if (anchorsNewer.length > 0)
     lines.push(
       `${count(anchorsNewer.length, 'saved checkpoint')} ${anchorsNewer.length === 1 ? 'is newer than this bundle and can’t check it' : 'are newer than this bundle and can’t check it'}.`,
+    );
+  if (unprojected > 0)
+    lines.push(
+      `${paint('yellow', 'Note:')} the read models lack the latest ${count(unprojected, 'entry', 'entries')}: the running service adds them.`,
     );
   for (const [rule, times] of Object.entries(warningCounts)) {
     const first = warnings.find((warning) => warning.rule === rule);

@@ -1,6 +1,6 @@
 import type { EffectCountRow } from '@recant/ledger';
 import type pg from 'pg';
-import type { Place } from './place.ts';
+import type { Place } from '../append/place.ts';
 
 interface Counted {
   readonly place: Place;
@@ -15,7 +15,7 @@ interface Sums {
 
 const NONE: Sums = { reported: 0, observed: 0 };
 
-/** Rows of `recant.effect_count` of one transaction. The lock of a log's head keeps the sums before them as they are. */
+/** Rows of `recant.effect_count` of one transaction. The lock of the log's row of `projected` keeps the sums before them as they are. */
 export class EffectCounts {
   readonly #rows: Counted[] = [];
   readonly #sums = new Map<string, Sums>();
