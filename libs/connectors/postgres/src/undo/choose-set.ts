@@ -2,6 +2,7 @@ import type { InverseResult, InverseStep } from '@recant/connector';
 import { agentCodeFindings } from './agent-code.ts';
 import { confirmedParts } from './confirm.ts';
 import type { RowGoal, StepGoal } from './goal.ts';
+import { forkLater } from './later-writes.ts';
 import type { Versions } from './live.ts';
 import { restoredVersions, rowsUnder } from './overlay.ts';
 import { type Active, derivedStatements } from './statement.ts';
@@ -62,8 +63,7 @@ export function chooseSet(
   { lone, stepsMax }: { readonly lone: ReadonlySet<number>; readonly stepsMax: number },
 ): StepSet {
   const after = new Map<string, Versions | undefined>();
-  const takenBack = new Set(context.later.takenBack);
-  const later = { ...context.later, takenBack };
+  const later = forkLater(context.later);
   const chosen: ChosenStep[] = [];
   for (let at = from; at < goals.length && chosen.length < stepsMax; at += 1) {
     const [step, goal] = goals[at] as PlacedGoal;
@@ -79,7 +79,7 @@ export function chooseSet(
     chosen.push({ step, goal, active, result: resultOf(step.step, outcome, { findings: accepted, residue: goal.residue }) });
     for (const { goal: row, parts } of active.values()) after.set(row.resource, restoredVersions(row, parts, found.get(row.resource)));
     const [row] = goal.rows.values();
-    if (row !== undefined && step.leaves === undefined) takenBack.add(row.first.attempt);
+    if (row !== undefined && step.leaves === undefined) later.takenBack.add(row.first.attempt);
   }
   return { chosen, after };
 }

@@ -58,7 +58,16 @@ export interface LaterWrites {
   readonly byPlace: ReadonlyMap<string, readonly LaterWrite[]>;
   /** Attempts (ids in the target) that this transaction has taken back since the writes were read. */
   readonly takenBack: Set<string>;
+  /** By place: how many writes are left before the last ones, all of which are taken back. A hot row has as many as it has steps, and each step asks for the newer ones. */
+  readonly left: Map<string, number>;
 }
+
+/** A copy for steps that are tried: what it says to be taken back counts for them only. */
+export const forkLater = ({ byPlace, takenBack, left }: LaterWrites): LaterWrites => ({
+  byPlace,
+  takenBack: new Set(takenBack),
+  left: new Map(left),
+});
 const placeOf = (relation: number, key: Key): string => `${relation} ${keyId(key)}`;
 
 /** Reads them for all rows of these steps. The rows are locked, and the queue is absorbed after that: nothing can follow unseen. */
@@ -84,7 +93,7 @@ export async function readLaterWrites(client: ClientBase, registry: Registry, go
     if (writes === undefined) later.set(place, [describe(registry, row)]);
     else writes.push(describe(registry, row));
   }
-  return { byPlace: later, takenBack: new Set() };
+  return { byPlace: later, takenBack: new Set(), left: new Map() };
 }
 
 function describe(registry: Registry, row: Row): LaterWrite {
@@ -122,12 +131,23 @@ function* writesAfter(goal: RowGoal, part: string, later: LaterWrites): Generato
   for (const place of [placeOf(relation, goal.key), `${relation}`]) {
     const writes = later.byPlace.get(place) ?? [];
     // Ascending: nothing before the attempt's own write is looked at, however hot the row.
-    for (let at = writes.length - 1; at >= 0; at -= 1) {
+    for (let at = lengthLeft(place, writes, later) - 1; at >= 0; at -= 1) {
       const write = writes[at];
       if (write === undefined || write.ordinal <= after) break;
       if (isStranger(write.attempt) && isWritten(write.parts)) yield write;
     }
   }
+}
+
+function lengthLeft(place: string, writes: readonly LaterWrite[], { takenBack, left }: LaterWrites): number {
+  const known = left.get(place) ?? writes.length;
+  let length = known;
+  for (; length > 0; length -= 1) {
+    const attempt = writes[length - 1]?.attempt;
+    if (typeof attempt !== 'string' || !takenBack.has(attempt)) break;
+  }
+  if (length < known) left.set(place, length);
+  return length;
 }
 
 /** Conflicts of one row: parts that go back and that somebody else wrote after the attempt wrote them first. */

@@ -73,7 +73,7 @@ async function withNewWrites(context: StepContext, goal: StepGoal): Promise<Step
   const { client, registry, later } = context;
   await withPatience(client, 'SELECT recant.absorb()');
   const { byPlace } = await readLaterWrites(client, registry, [goal]);
-  return { ...context, later: { ...later, byPlace } };
+  return { ...context, later: { byPlace, takenBack: later.takenBack, left: new Map() } };
 }
 
 const UNIQUE_VIOLATION = '23505';
