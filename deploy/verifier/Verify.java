@@ -160,7 +160,9 @@ public final class Verify {
             "received_at_falls", "An entry has an earlier time than the entry before it: entries were inserted later, or moved.",
             "genesis_missing", "The log does not begin with its genesis entry: its beginning was cut off or replaced.",
             "genesis_misplaced", "A genesis entry follows other entries: two logs were joined.",
+            "shards_differ", "The logs of a tenant state different numbers of shards: some of its events were recorded in logs where nobody looks for them.",
             "epoch_invalid", "The entry that opens an epoch does not match the log before it: a restore was invented or hidden.",
+            "made_too_early", "The bundle states that it was made before its newest entry was recorded: it was backdated, so that saved checkpoints would count as newer.",
             "event_invalid", "The ledger refuses events like this recorded one: it was changed, or inserted without the ledger.",
             "shard_mismatch", "The event belongs to another log of this tenant: it was moved.",
             "dead_letter_mismatch", "A refused message is missing, or does not match the description in its entry.",
@@ -225,6 +227,8 @@ public final class Verify {
         List<String> anchorsUnused = List.of();
         List<String> anchorsNewer = List.of();
         boolean keysGiven;
+        String made;
+        String query;
 
         static Verdict broken(Broken broken) {
             Verdict verdict = new Verdict();
@@ -245,6 +249,7 @@ public final class Verify {
             text.append(",\"counts\":{\"anchors\":").append(anchors).append(",\"checkpoints\":").append(checkpoints).append(",\"deadLetters\":")
                 .append(deadLetters).append(",\"entries\":").append(entries).append(",\"events\":").append(events).append(",\"logs\":").append(logs);
             text.append("},\"file\":").append(quote(file)).append(",\"keys\":").append(quoteAll(keys)).append(",\"keysGiven\":").append(keysGiven);
+            text.append(",\"made\":").append(quote(made)).append(",\"query\":").append(query);
             text.append(",\"sound\":true,\"warningCounts\":{");
             String comma = "";
             for (Map.Entry<String, Long> count : warnings.counts.entrySet()) {
@@ -271,6 +276,7 @@ public final class Verify {
             }
             text.append(file).append(": sound\n  ").append(logs).append(" logs, ").append(entries).append(" entries, ").append(events).append(" events, ")
                 .append(deadLetters).append(" dead letters, ").append(checkpoints).append(" checkpoints, ").append(anchors).append(" anchors compared\n");
+            text.append("  made ").append(made).append(", query ").append(query).append('\n');
             for (String key : keys) text.append("  signed by ").append(printable(key)).append('\n');
             if (!keysGiven) text.append("  No key was given: the file is consistent, but anybody could have made it. Pass the ledger's key with --key.\n");
             for (String name : anchorsUnused) text.append("  not compared, of another ledger or tenant or of fewer entries: ").append(printable(name)).append('\n');
@@ -392,6 +398,8 @@ public final class Verify {
         private byte[] ledgerAndPlus;
         private String tenant;
         private String made;
+        private long madeMs;
+        private String queried;
         private boolean isOneLog;
         private final List<Log> logs = new ArrayList<>();
         private Senders senders;
@@ -423,6 +431,8 @@ public final class Verify {
             verdict.anchorsNewer = List.copyOf(anchors.newer);
             verdict.keys = vkeys.stream().filter(vkey -> trusted.containsKey(keyIdOf(vkey))).toList();
             verdict.keysGiven = !given.isEmpty();
+            verdict.made = made;
+            verdict.query = queried;
             return verdict;
         }
 
@@ -455,9 +465,27 @@ public final class Verify {
             requireManifest(ledger != null && !ledger.isEmpty() && tenant != null && !tenant.isEmpty(), "lacks a ledger or tenant");
             requireManifest(made != null && EventCheck.isTime(made) && query.kind == '{', "lacks a valid `made` or `query`");
             requireManifest(list.kind == '[' && list.items.size() <= LOGS_MAX, "lacks a list of at most " + LOGS_MAX + " logs");
-            isOneLog = query.get("shard") != null;
             ledgerAndPlus = utf8(ledger + "+");
             for (Json item : list.items) logs.add(parseLog(item));
+            query(query);
+            for (Log one : logs) {
+                int first = logs.get(0).shards;
+                if (one.shards != first) throw new Broken("shards_differ", "expected " + first + " shards as in the first log, got " + one.shards, one.shard, -1);
+            }
+        }
+
+        /** The bundle has exactly the logs and beginnings that its query names. */
+        private void query(Json query) {
+            isOneLog = query.get("shard") != null;
+            boolean hasFrom = query.get("from") != null;
+            requireManifest(isOneLog ? query.hasMembers("shard") || query.hasMembers("from", "shard") : query.hasMembers(), "has a query other than a shard and a first entry of it");
+            long shard = isOneLog ? query.whole("shard", 0, LOGS_MAX - 1) : -1;
+            long from = hasFrom ? decimal(query.text("from")) : 0;
+            requireManifest((!isOneLog || shard >= 0) && from >= 0, "has a query with an invalid shard or `from`");
+            boolean fits = !isOneLog || logs.size() == 1 && logs.get(0).shard == shard;
+            for (Log one : logs) fits &= one.from == from;
+            requireManifest(fits, "does not list exactly the logs of its query");
+            queried = "{" + (hasFrom ? "\"from\":" + quote(Long.toString(from)) + "," : "") + (isOneLog ? "\"shard\":" + shard : "") + "}";
         }
 
         private Log parseLog(Json value) {
@@ -502,7 +530,8 @@ public final class Verify {
             if (ledger == null || vkeys.isEmpty()) throw misplaced(String.valueOf(reader.type));
             if (trusted.isEmpty()) throw new Broken("key_unknown", "expected one of the given keys, got " + String.join(", ", vkeys));
             senders = new Senders(facts);
-            anchors = new Anchors(saved, trusted, ledger, ledger + "/" + percentEncode(tenant) + "/", Instant.parse(made).toEpochMilli());
+            madeMs = Instant.parse(made).toEpochMilli();
+            anchors = new Anchors(saved, trusted, ledger, ledger + "/" + percentEncode(tenant) + "/", madeMs);
         }
 
         private void openLog() {
@@ -540,6 +569,9 @@ public final class Verify {
             long index = requireIndex("an entry");
             byte[] bytes = reader.bytes();
             Frame frame = log.entry(index, bytes, reader.at + INDEX_BYTES, reader.to, verdict.warnings);
+            if (Long.compareUnsigned(frame.receivedAtMs, madeMs) > 0) {
+                throw new Broken("made_too_early", "expected an entry of at most " + madeMs + " ms, got " + Long.toUnsignedString(frame.receivedAtMs) + " ms", log.log.shard, index);
+            }
             verdict.entries += 1;
             if (frame.kind == Frame.EVENT) {
                 verdict.events += 1;

@@ -17,6 +17,8 @@ export interface JavaVerdict {
   readonly detail?: string;
   readonly counts?: Readonly<Record<string, number>>;
   readonly warningCounts?: Readonly<Record<string, number>>;
+  readonly made?: string;
+  readonly query?: object;
 }
 
 /** One JVM that verifies file after file, with a heap of 96 MB. */

@@ -94,7 +94,7 @@ function compare(verdict: Verdict, java: JavaVerdict): string | undefined {
 }
 
 function summary(verdict: Verdict | JavaVerdict): string {
-  if (verdict.sound === true) return JSON.stringify([verdict.counts, verdict.warningCounts].map(sorted));
+  if (verdict.sound === true) return JSON.stringify([verdict.counts, verdict.warningCounts, verdict.query].map(sorted)) + verdict.made;
   const { rule = '', shard, index } = verdict as JavaVerdict;
   return PLACELESS.has(rule) ? rule : `${rule} at ${shard ?? '-'}/${index ?? '-'}`;
 }

@@ -25,12 +25,17 @@ const TEXTS = ['', 'plain', 'größe "quoted" \\ /', '\u0001\u001f\u007f', '\b\t
 export async function randomBundle(chance: Chance): Promise<Buffer> {
   const shards = chance.of([1, 2, 4, 64, 4_096]);
   const count = Math.min(shards, chance.below(4));
-  const homes = [...new Set(Array.from({ length: count }, () => chance.below(Math.min(shards, 64))))].sort((a, b) => a - b);
   const from = chance.isOneIn(3) ? 1n + BigInt(chance.below(40)) : 0n;
+  const all = [...new Set(Array.from({ length: count }, () => chance.below(Math.min(shards, 64))))].sort((a, b) => a - b);
+  // A query names one log, or all from their beginning.
+  const homes = from > 0n ? all.slice(0, 1) : all;
   const logs = homes.map((shard) => randomLog(shard, shards, chance, Number(from)));
   const begun = logs.map((log) => log.source(from < BigInt(log.frames.length) ? from : 0n));
   const vkeys = [testSigner(1).vkey, testSigner(2).vkey];
-  return makeBundle(begun, { vkeys, query: { text: chance.of(TEXTS), number: chance.of(NUMBERS), nested: [[{}], null, true] } });
+  const [first] = begun;
+  if (first === undefined || (homes.length > 1 && from === 0n)) return makeBundle(begun, { vkeys });
+  const query = { shard: first.shard, ...(first.from > 0n || chance.isOneIn(2) ? { from: String(first.from) } : {}) };
+  return makeBundle(begun, { vkeys, query: from > 0n || chance.isOneIn(2) ? query : {} });
 }
 
 /** A log whose key can be rotated. */

@@ -8,7 +8,7 @@ export async function makeStage(size: number): Promise<Stage> {
   const signEvery = size <= 2 ? 1 : size < 1_000 ? 50 : 10_000;
   const logs = [soundLog(0, 4, size, signEvery), soundLog(2, 4, 20, 50)].map((log) => log.source());
   const bytes = await makeBundle(logs);
-  const other = await makeBundle(logs, { made: '2026-11-01T12:01:00.000Z' });
+  const other = await makeBundle(logs, { made: '2027-11-01T12:01:00.000Z' });
   return { size, bytes, other, draft: parseDraft(bytes), ledgerKey: testSigner(), foreignKey: testSigner(77) };
 }
 

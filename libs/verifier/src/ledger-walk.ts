@@ -48,6 +48,7 @@ export class LedgerWalk {
   readonly #options: VerifyOptions;
   readonly #events: EventQueue;
   readonly #anchors: Anchors;
+  readonly #madeMs: number | undefined;
   readonly #warnings = new Warnings();
   readonly #partial = new Set<number>();
   readonly #counts = { logs: 0, entries: 0, deadLetters: 0, checkpoints: 0 };
@@ -57,13 +58,14 @@ export class LedgerWalk {
   /** Size of the newest checkpoint of the open log. */
   #signed: bigint | undefined;
 
-  /** @param madeMs when the bundle was made: anchors saved later may cover more entries. */
+  /** @param madeMs when the bundle was made: no entry is newer, and anchors saved later may cover more entries. */
   constructor(ledger: string, tenant: string, keys: Keys, options: VerifyOptions, madeMs?: number) {
     this.#ledger = ledger;
     this.#tenant = tenant;
     this.#keys = keys;
     this.#options = options;
     this.#events = new EventQueue(tenant, options.events);
+    this.#madeMs = madeMs;
     this.#anchors = new Anchors(options.anchors ?? [], keys, ledger, madeMs);
   }
 
@@ -98,6 +100,8 @@ export class LedgerWalk {
       throw new BrokenRule('size_mismatch', `expected ${size} entries in this log, got entry ${index}`, shard, index);
     const epoch = log.epoch;
     const frame = log.entry(index, bytes, leaf) as Frame;
+    if (this.#madeMs !== undefined && frame.receivedAtMs > this.#madeMs)
+      throw new BrokenRule('made_too_early', `expected an entry of at most ${this.#madeMs} ms, got ${frame.receivedAtMs} ms`, shard, index);
     if (frame.kind === 'event') this.#isDue = this.#events.add(index, frame.body);
     else if (frame.kind === 'dead_letter') this.#counts.deadLetters += 1;
     else if (frame.kind === 'epoch') {

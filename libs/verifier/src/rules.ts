@@ -15,7 +15,11 @@ export const RULES = {
   received_at_falls: 'An entry has an earlier time than the entry before it: entries were inserted later, or moved.',
   genesis_missing: 'The log does not begin with its genesis entry: its beginning was cut off or replaced.',
   genesis_misplaced: 'A genesis entry follows other entries: two logs were joined.',
+  shards_differ:
+    'The logs of a tenant state different numbers of shards: some of its events were recorded in logs where nobody looks for them.',
   epoch_invalid: 'The entry that opens an epoch does not match the log before it: a restore was invented or hidden.',
+  made_too_early:
+    'The bundle states that it was made before its newest entry was recorded: it was backdated, so that saved checkpoints would count as newer.',
   event_invalid: 'The ledger refuses events like this recorded one: it was changed, or inserted without the ledger.',
   shard_mismatch: 'The event belongs to another log of this tenant: it was moved.',
   dead_letter_mismatch: 'A refused message is missing, or does not match the description in its entry.',

@@ -1,3 +1,4 @@
+import type { BundleQuery } from './bundle/manifest.ts';
 import { type BrokenRule, RULES, type Rule, type WarningRule } from './rules.ts';
 
 /** A fault of a sender in a sound ledger. */
@@ -25,6 +26,9 @@ export interface Sound {
   readonly warnings: readonly Warning[];
   /** Occurrences of each rule, listed or not. */
   readonly warningCounts: Readonly<Partial<Record<WarningRule, number>>>;
+  /** Of a bundle: when it was made, and what it was asked for. */
+  readonly made?: string;
+  readonly query?: BundleQuery;
   /** Keys whose signatures were trusted. */
   readonly keys: readonly string[];
   /** Whether the caller passed those keys; otherwise they come from the verified data and prove nothing about its author. */

@@ -7,7 +7,10 @@ import { writeBundle } from '../src/index.ts';
 
 export const LEDGER = 'recant.local/test';
 export const TENANT = 'acme';
+/** Time of the first entry. */
 export const MADE = '2026-11-01T12:00:00.000Z';
+/** Of every bundle: after any entry. */
+const BUNDLED = '2027-11-01T12:00:00.000Z';
 const START_MS = Date.parse(MADE);
 
 /** A ledger key derived from one byte. */
@@ -106,7 +109,7 @@ export async function* each<T>(items: Iterable<T>): AsyncGenerator<T> {
 }
 
 export function bundleSource(logs: readonly BundleLogSource[], more: Partial<BundleSource> = {}): BundleSource {
-  return { ledger: LEDGER, tenant: TENANT, made: MADE, query: {}, vkeys: [testSigner().vkey], logs, ...more };
+  return { ledger: LEDGER, tenant: TENANT, made: BUNDLED, query: {}, vkeys: [testSigner().vkey], logs, ...more };
 }
 
 export async function makeBundle(

@@ -20,7 +20,7 @@ import {
   type VerifyOptions,
   verifyBundle,
 } from '../src/index.ts';
-import { effect, LEDGER, MadeLog, makeBundle, makeLog, type Producer, sourcesOf, TENANT, testSigner } from './make-ledger.ts';
+import { effect, LEDGER, MADE, MadeLog, makeBundle, makeLog, type Producer, sourcesOf, TENANT, testSigner } from './make-ledger.ts';
 
 const SHARD = 1;
 const SHARDS = 4;
@@ -99,6 +99,29 @@ const BROKEN: readonly (readonly [Rule, string, () => Promise<Uint8Array>])[] = 
   ['genesis_misplaced', 'a genesis in the middle', () => ofLog((log) => log.push('genesis', Buffer.from('{}')))],
   ['epoch_invalid', 'an epoch twice', () => ofLog((log) => twice(log))],
   ['epoch_invalid', 'an empty epoch entry', () => ofLog((log) => log.push('epoch', Buffer.from('{}')))],
+  [
+    'shards_differ',
+    'logs of different numbers of shards',
+    () => makeBundle([makeLog(0, 4, 5), makeLog(1, 8, 5)].map((log) => log.source())),
+  ],
+  ['made_too_early', 'a bundle older than its entries', () => makeBundle([makeLog(SHARD, SHARDS, SIZE).source()], { made: MADE })],
+  ['format', 'one log for a query of all', () => makeBundle([makeLog(SHARD, SHARDS, SIZE).source(5n)])],
+  [
+    'format',
+    'two logs for a query of one',
+    () =>
+      makeBundle(
+        [makeLog(0, 4, 5), makeLog(1, 4, 5)].map((log) => log.source()),
+        { query: { shard: 0 } },
+      ),
+  ],
+  ['format', 'another log than asked for', () => makeBundle([makeLog(SHARD, SHARDS, 5).source()], { query: { shard: SHARD + 1 } })],
+  [
+    'format',
+    'another beginning than asked for',
+    () => makeBundle([makeLog(SHARD, SHARDS, 9).source(5n)], { query: { shard: SHARD, from: '4' } }),
+  ],
+  ['format', 'a query with more members', () => makeBundle([makeLog(SHARD, SHARDS, 5).source()], { query: { agent: 'a' } as object })],
   ['event_invalid', 'a body that is not an event', () => ofLog((log) => log.push('event', Buffer.from('{"a":1}')))],
   ['shard_mismatch', 'an event of another log', () => ofLog((log) => log.event((sourcesOf(2, SHARDS, 1)[0] as Producer).heartbeat()))],
   ['dead_letter_mismatch', 'a message removed', () => resigned((r) => r.toSpliced(nth(r, 'D', 0), 1))],
@@ -166,7 +189,7 @@ function resize(records: BundleRecord[], by: bigint): BundleRecord[] {
 
 function rename(records: BundleRecord[]): BundleRecord[] {
   const manifest = parseManifest((records[0] as BundleRecord).payload);
-  return records.with(0, { type: 'M', payload: encodeManifest({ ...manifest, made: '2026-11-02T12:00:00.000Z' }) });
+  return records.with(0, { type: 'M', payload: encodeManifest({ ...manifest, made: '2027-11-02T12:00:00.000Z' }) });
 }
 
 it.each(BROKEN)('%s: %s', async (rule, _, make) => {

@@ -60,6 +60,12 @@ test('a verification accounts for every entry', () => {
     anchorsUnused: [],
     anchorsNewer: [],
   };
+  const shown = (query: object) => verdictText({ ...verdict, made: '2026-12-01T12:00:00.000Z', query }, plain);
+  expect([{}, { shard: 3 }, { shard: 3, from: '70' }].map((query) => shown(query).split('\n')[1])).toEqual([
+    'Made 2026-12-01T12:00:00.000Z, of all logs of the tenant.',
+    'Made 2026-12-01T12:00:00.000Z, of log 3.',
+    'Made 2026-12-01T12:00:00.000Z, of log 3 from entry 70.',
+  ]);
   expect(verdictText(verdict, plain).split('\n')[0]).toBe(
     'Sound. 6 logs, 148 entries: 141 events (acts included), 1 dead letter, 6 genesis entries of logs and epochs; 1 checkpoint.',
   );

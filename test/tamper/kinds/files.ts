@@ -35,15 +35,26 @@ export const FILE_KINDS: readonly FileKind[] = [
   manifest('the manifest has a size below zero', 'format', (text) => text.replace('"size":"', '"size":"-')),
   manifest('the manifest has a size over 63 bits', 'format', (text) => text.replace(/"size":"[0-9]+"/, '"size":"9223372036854775808"')),
   manifest('the manifest names another tenant', 'format', (text) => text.replace('"tenant":"acme"', '"tenant":"other"')),
-  manifest('the manifest was made at another time', 'statement_invalid', (text) => text.replace(/"made":"2026/, '"made":"2025')),
-  manifest('the manifest states another query', 'statement_invalid', (text) => text.replace('"query":{}', '"query":{"shard":0}')),
+  manifest('the manifest was made at another time', 'statement_invalid', (text) => text.replace(/"made":"2027/, '"made":"2028')),
+  manifest('the manifest states another query', 'format', (text) => text.replace('"query":{}', '"query":{"shard":0}')),
   insider('the manifest and its origins name another tenant', 'frame_tenant_mismatch', (draft) => {
     draft.manifest = { ...draft.manifest, tenant: 'other' };
     for (const log of draft.logs) log.origin = log.origin.replace('/acme/', '/other/');
   }),
   insider('the manifest counts one entry more', 'size_mismatch', (draft) => changeFirst(draft, (log) => (log.size += 1n))),
   insider('the manifest counts one entry fewer', 'size_mismatch', (draft) => changeFirst(draft, (log) => (log.size -= 1n))),
-  insider('the manifest states another number of shards', 'genesis_missing', (draft) => changeFirst(draft, (log) => (log.shards *= 2))),
+  insider('a log of the manifest states another number of shards', 'shards_differ', (draft) =>
+    changeFirst(draft, (log) => (log.shards *= 2)),
+  ),
+  insider('the manifest states another number of shards', 'genesis_missing', (draft) => {
+    for (const log of draft.logs) log.shards *= 2;
+  }),
+  insider('the bundle is made before its newest entry', 'made_too_early', (draft) => {
+    draft.manifest = { ...draft.manifest, made: '2020-01-01T00:00:00.000Z' };
+  }),
+  insider('the query names one of two logs', 'format', (draft) => {
+    draft.manifest = { ...draft.manifest, query: { shard: 0 } };
+  }),
   insider('the manifest states another shard', 'genesis_missing', (draft) => {
     changeFirst(draft, (log) => {
       log.shard = 1;

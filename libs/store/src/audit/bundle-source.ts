@@ -1,4 +1,3 @@
-import type { JsonObject } from '@recant/events';
 import { originOf } from '@recant/ledger';
 import { Frontier } from '@recant/transparency';
 import type { BundleLogSource, BundleSource } from '@recant/verifier';
@@ -8,7 +7,7 @@ import { readPages } from './read-pages.ts';
 export interface BundleQuery {
   readonly ledger: string;
   readonly tenant: string;
-  /** RFC 3339, UTC, milliseconds. */
+  /** RFC 3339, UTC, milliseconds. A bundle is not made before its newest entry: where the ledger's clock is ahead, its time counts. */
   readonly made: string;
   /** Every key that signed a checkpoint. */
   readonly vkeys: readonly string[];
@@ -19,7 +18,7 @@ export interface BundleQuery {
 }
 
 /** Each log up to its newest checkpoint: unsigned entries are not exported. */
-const LOGS = `SELECT l.shard, l.shards, l.epoch, c.size FROM recant.log l
+const LOGS = `SELECT l.shard, l.shards, l.epoch, c.size, (extract(epoch FROM l.received_at_last) * 1000)::float8 AS received_ms FROM recant.log l
   JOIN LATERAL (SELECT size FROM recant.checkpoint WHERE tenant_id = l.tenant_id AND shard = l.shard AND epoch = l.epoch
     ORDER BY size DESC LIMIT 1) c ON true
   WHERE l.tenant_id = $1 AND ($2::int IS NULL OR l.shard = $2) ORDER BY l.shard`;
@@ -39,11 +38,12 @@ const LETTERS_PER_PAGE = 16;
  * its own: one long transaction would keep the dead row versions of every log's head, and each append would read them all.
  */
 export async function withBundleSource<T>(pool: pg.Pool, query: BundleQuery, use: (source: BundleSource) => Promise<T>): Promise<T> {
-  const { ledger, tenant, made, vkeys, shard, from } = query;
+  const { ledger, tenant, vkeys, shard, from } = query;
   const { rows } = await pool.query(LOGS, [tenant, shard ?? null]);
   const logs: BundleLogSource[] = [];
-  for (const row of rows) logs.push(await logSource(pool, query, { ...row, size: BigInt(row.size) }));
-  const filter: JsonObject = { ...(shard === undefined ? {} : { shard }), ...(from === undefined ? {} : { from: String(from) }) };
+  for (const { shard, shards, epoch, size } of rows) logs.push(await logSource(pool, query, { shard, shards, epoch, size: BigInt(size) }));
+  const made = new Date(Math.max(Date.parse(query.made), ...rows.map(({ received_ms }) => Math.ceil(received_ms)))).toISOString();
+  const filter = { ...(shard === undefined ? {} : { shard }), ...(from === undefined ? {} : { from: String(from) }) };
   return await use({ ledger, tenant, made, vkeys, query: filter, logs });
 }
 

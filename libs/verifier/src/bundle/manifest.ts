@@ -14,13 +14,19 @@ export interface BundleLog {
   readonly size: bigint;
 }
 
+/** The export request: all logs, one log, or one log from an entry on. */
+export interface BundleQuery {
+  readonly shard?: number;
+  /** Decimal; with `shard` only. */
+  readonly from?: string;
+}
+
 export interface Manifest {
   readonly ledger: string;
   readonly tenant: string;
   /** RFC 3339, UTC, milliseconds. */
   readonly made: string;
-  /** The export request. */
-  readonly query: JsonObject;
+  readonly query: BundleQuery;
   readonly logs: readonly BundleLog[];
 }
 
@@ -31,10 +37,10 @@ export function encodeManifest({ ledger, tenant, made, query, logs }: Manifest):
   const listed = logs.map(({ shard, shards, epoch, origin, from, size }) => {
     return { shard, shards, epoch, origin, from: String(from), size: String(size) };
   });
-  return Buffer.from(canonicalize({ ledger, tenant, made, query, logs: listed }));
+  return Buffer.from(canonicalize({ ledger, tenant, made, query: { ...query }, logs: listed }));
 }
 
-/** @throws BrokenRule `format` */
+/** @throws BrokenRule `format`, `shards_differ` */
 export function parseManifest(bytes: Uint8Array): Manifest {
   const value = parseJsonRecord(bytes, 'the manifest');
   if (!hasMembers(value, ['ledger', 'tenant', 'made', 'query', 'logs'])) throw bad('members differ from those of the format');
@@ -45,7 +51,29 @@ export function parseManifest(bytes: Uint8Array): Manifest {
   if (!Array.isArray(logs) || logs.length > SHARDS_MAX) throw bad(`lacks a list of at most ${SHARDS_MAX} logs`);
   const parsed = logs.map((log) => parseLog(log, ledger, tenant));
   if (parsed.some(({ shard }, n) => n > 0 && shard <= (parsed[n - 1]?.shard ?? 0))) throw bad('does not list its logs ascending by shard');
-  return { ledger, tenant, made: made as string, query: query as JsonObject, logs: parsed };
+  const asked = parseQuery(query as JsonObject);
+  const from = BigInt(asked.from ?? 0);
+  const isWhole = asked.shard === undefined || (parsed.length === 1 && parsed[0]?.shard === asked.shard);
+  if (!isWhole || parsed.some((log) => log.from !== from)) throw bad('does not list exactly the logs of its query');
+  requireSameShards(parsed);
+  return { ledger, tenant, made: made as string, query: asked, logs: parsed };
+}
+
+/** The number of shards is one for a tenant. @throws BrokenRule `shards_differ` */
+export function requireSameShards(logs: readonly { readonly shard: number; readonly shards: number }[]): void {
+  const first = logs[0]?.shards;
+  const other = logs.find(({ shards }) => shards !== first);
+  if (other !== undefined)
+    throw new BrokenRule('shards_differ', `expected ${first} shards as in the first log, got ${other.shards}`, other.shard);
+}
+
+function parseQuery(query: JsonObject): BundleQuery {
+  const { shard, from } = query;
+  const members = shard === undefined ? [] : from === undefined ? ['shard'] : ['from', 'shard'];
+  if (!hasMembers(query, members)) throw bad('has a query other than a shard and a first entry of it');
+  if (shard === undefined) return {};
+  if (!isCount(shard, 0, SHARDS_MAX - 1) || (from !== undefined && !isSize(from))) throw bad('has a query with an invalid shard or `from`');
+  return { shard, ...(from === undefined ? {} : { from: from as string }) };
 }
 
 function parseLog(value: unknown, ledger: string, tenant: string): BundleLog {
@@ -65,9 +93,12 @@ function isCount(value: unknown, min: number, max: number): value is number {
 }
 
 function parseSize(value: unknown): bigint {
-  const size = typeof value === 'string' && DECIMAL.test(value) ? BigInt(value) : -1n;
-  if (size < 0n || size > SIZE_MAX) throw bad('has a log with an invalid `from` or `size`');
-  return size;
+  if (!isSize(value)) throw bad('has a log with an invalid `from` or `size`');
+  return BigInt(value);
+}
+
+function isSize(value: unknown): value is string {
+  return typeof value === 'string' && DECIMAL.test(value) && BigInt(value) <= SIZE_MAX;
 }
 
 function bad(what: string): BrokenRule {

@@ -57,8 +57,8 @@ class BundleReading {
     if (this.#statement === undefined) throw new BrokenRule('truncated', 'the file ends before its signed statement', this.#log?.shard);
     this.#statement();
     if (this.#parser.rest > 0) throw new BrokenRule('trailing', 'bytes follow the statement');
-    const { query } = this.#manifest as Manifest;
-    return await (this.#walk as LedgerWalk).finish(query.shard === undefined, this.#options.keys !== undefined);
+    const { made, query } = this.#manifest as Manifest;
+    return { ...(await (this.#walk as LedgerWalk).finish(query.shard === undefined, this.#options.keys !== undefined)), made, query };
   }
 
   /** The first broken rule in reading order; events are checked in batches and may report later. */

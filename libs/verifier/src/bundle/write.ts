@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { JsonObject } from '@recant/events';
 import type { Signer } from '@recant/ledger';
 import { encodeRecord, entryRecord, letterRecords, MAGIC } from './format.ts';
-import { type BundleLog, encodeManifest } from './manifest.ts';
+import { type BundleLog, type BundleQuery, encodeManifest } from './manifest.ts';
 import { encodeStatement } from './statement.ts';
 
 /** A log to export, as of one point in time. Each list is read once, in order. */
@@ -21,7 +20,7 @@ export interface BundleSource {
   readonly ledger: string;
   readonly tenant: string;
   readonly made: string;
-  readonly query: JsonObject;
+  readonly query: BundleQuery;
   /** Every key that signed one of the checkpoints, including the signer's. */
   readonly vkeys: readonly string[];
   /** Ascending by shard. */

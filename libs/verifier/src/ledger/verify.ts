@@ -1,4 +1,5 @@
 import { partDigest } from '@recant/events';
+import { requireSameShards } from '../bundle/manifest.ts';
 import { createEventCheck } from '../facts/event-check.ts';
 import { Keys } from '../keys.ts';
 import { LedgerWalk, type VerifyOptions } from '../ledger-walk.ts';
@@ -53,6 +54,7 @@ class LedgerVerification {
 
   async run(): Promise<Sound> {
     const heads = [...(await this.#snapshot.heads())];
+    requireSameShards(heads);
     const rows = await RowsCheck.of(this.#snapshot, [...heads]);
     for await (const entry of this.#snapshot.entries()) {
       if (entry.shard !== this.#head?.shard) await this.#openUpTo(entry, heads);

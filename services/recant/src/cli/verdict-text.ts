@@ -7,10 +7,11 @@ export function verdictText(verdict: Verdict, paint: Paint): string {
 }
 
 function soundText(verdict: Sound, paint: Paint): string {
-  const { counts, warnings, warningCounts, keys, keysGiven, anchorsUnused, anchorsNewer, unprojected = 0 } = verdict;
+  const { counts, warnings, warningCounts, made, query, keys, keysGiven, anchorsUnused, anchorsNewer, unprojected = 0 } = verdict;
   const { logs, entries, checkpoints, anchors } = counts;
   const lines = [
     `${paint(['bold', 'green'], 'Sound.')} ${count(logs, 'log')}, ${count(entries, 'entry', 'entries')}: ${entriesText(counts)}; ${count(checkpoints, 'checkpoint')}.`,
+    ...(made === undefined ? [] : [`Made ${made}, of ${queryText(query)}.`]),
     anchors > 0
       ? `Compared with ${count(anchors, 'checkpoint')} saved elsewhere.`
       : 'Not compared with checkpoints saved elsewhere (--anchor): a ledger replaced as a whole would look the same.',
@@ -32,6 +33,11 @@ function soundText(verdict: Sound, paint: Paint): string {
     if (first !== undefined) lines.push(`      First: shard ${first.shard}, entry ${first.index}: ${printable(first.detail)}.`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+function queryText({ shard, from }: NonNullable<Sound['query']> = {}): string {
+  if (shard === undefined) return 'all logs of the tenant';
+  return from === undefined ? `log ${shard}` : `log ${shard} from entry ${from}`;
 }
 
 /** Each entry is an event (acts included), a dead letter, or the genesis of a log or epoch. */
