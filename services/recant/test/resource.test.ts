@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { changesText, plainText, resourceText, scopeNamed } from '../src/render/resource.ts';
+import { changesText, partText, plainText, resourceText, scopeNamed } from '../src/render/resource.ts';
 
 test('resources with the same change share a line, and the common start of their names', () => {
   const resources = [1, 2, 3, 4].map((n) => `postgres://shop/public.items/${n}`);
@@ -10,7 +10,10 @@ test('resources with the same change share a line, and the common start of their
 
 test('resources are shown as names', () => {
   expect(resourceText('filesystem://catalogue/old%20prices/a.txt')).toBe('catalogue old prices/a.txt');
-  expect(resourceText('postgres://shop/sales.orders/a%2Cb,7')).toBe('shop sales.orders a,b,7');
+  expect(resourceText('postgres://shop/sales.orders/a%2Cb,7')).toBe('shop sales.orders "a,b",7');
+  expect(resourceText('postgres://shop/public.orders/a%2Cb')).toBe('shop orders "a,b"');
+  expect(resourceText('postgres://shop/public.orders/7,8')).toBe('shop orders 7,8');
+  expect(['%65xists', '100%25', 'price'].map(partText)).toEqual(['exists', '100%', 'price']);
   expect(resourceText('not a uri')).toBe('not a uri');
 });
 

@@ -9,7 +9,7 @@ import { builtOnLine, builtOnText } from './built-on.ts';
 import { type Conflict, causesOf } from './conflict-causes.ts';
 import { alternativesText, isRefused, plannedText, toolsText } from './explain.ts';
 import { acceptText, completeText, missingText, unacceptedIn } from './missing.ts';
-import { changesText, plainText, resourceText } from './resource.ts';
+import { changesText, partText, plainText, resourceText } from './resource.ts';
 
 type Contents = WholePlan['body'];
 type Step = Contents['steps'][number];
@@ -104,7 +104,7 @@ function conflictText(conflict: Conflict): string {
   const detail = plainText(conflict.detail.replace(/\.$/, ''));
   if (conflict.resource === undefined) return printable(`${attempt}: ${overwrittenText(conflict) ?? detail}`);
   const what = resourceText(conflict.resource);
-  const part = conflict.part === undefined ? 'it' : `\`${conflict.part}\``;
+  const part = conflict.part === undefined ? 'it' : `\`${partText(conflict.part)}\``;
   if (conflict.kind === 'later_write' && conflict.by) {
     return printable(
       `${what}: ${part} ${part.includes(', ') ? 'were' : 'was'} written later by ${conflict.by.agent} (tool ${conflict.by.tool}) at ${clockTime(actionTimeMs(conflict.by.ref.action))}; undoing ${attempt} would overwrite that`,

@@ -15,8 +15,21 @@ export function resourceText(uri: string): string {
   if (connector !== 'postgres') return `${system} ${decode(path)}`;
   const slash = path.indexOf('/');
   const relation = decode(slash < 0 ? path : path.slice(0, slash)).replace(/^public\./, '');
-  return slash < 0 ? `${system} ${relation}` : `${system} ${relation} ${decode(path.slice(slash + 1))}`;
+  return slash < 0 ? `${system} ${relation}` : `${system} ${relation} ${keyText(path.slice(slash + 1))}`;
 }
+
+/** Values of a key, separated by commas; one that contains a comma is quoted. */
+const keyText = (key: string): string =>
+  key
+    .split(',')
+    .map((value) => {
+      const text = decode(value);
+      return text.includes(',') ? JSON.stringify(text) : text;
+    })
+    .join(',');
+
+/** The name of a column or other part as people know it: a column `exists` is recorded as `%65xists`. */
+export const partText = (part: string): string => decode(part);
 
 /** A sentence of the service with the names of its resources as they are printed elsewhere. */
 export const plainText = (text: string): string =>
@@ -43,7 +56,7 @@ const FATES: Readonly<Record<Change['fate'], string>> = {
 /** What undoing does, resources with the same change together: `shop products sku-1, sku-2 and 6 more: price_cents restored`. */
 export function changesText(changes: readonly Change[], shownMax: number): string[] {
   return changes.map(({ fate, parts, rows, resources }) => {
-    const what = parts.length === 0 ? FATES[fate] : `${parts.join(', ')} ${FATES[fate]}`;
+    const what = parts.length === 0 ? FATES[fate] : `${parts.map(partText).join(', ')} ${FATES[fate]}`;
     return `${listText(resources.map(resourceText), rows, shownMax)}: ${what}`;
   });
 }

@@ -6,7 +6,7 @@ import { table } from '../terminal/table.ts';
 import { actionTimeMs, clockTime } from '../terminal/time.ts';
 import { approverText, statementText } from './approval.ts';
 import { conflictLines, listed, ROWS_SHOWN_MAX, withoutConflict } from './plan.ts';
-import { resourceText } from './resource.ts';
+import { partText, resourceText } from './resource.ts';
 
 const ENDED = new Set<string>(['finished', 'cancelled']);
 
@@ -103,7 +103,9 @@ function findingText(step: WholeRun['stepList'][number]): string {
   const [first, ...rest] = step.findings;
   if (!first) return '';
   const where =
-    first.resource === undefined ? '' : `${resourceText(first.resource)}${first.part === undefined ? '' : ` \`${first.part}\``}: `;
+    first.resource === undefined
+      ? ''
+      : `${resourceText(first.resource)}${first.part === undefined ? '' : ` \`${partText(first.part)}\``}: `;
   return `${where}${first.detail}${rest.length === 0 ? '' : ` (and ${rest.length} more)`}`;
 }
 
