@@ -32,15 +32,17 @@ async function problemsOf(world: World, { systems, replicas, mode, steps, batchS
   const { id } = await reasoned(world).createRun(planned.id, planned.digest);
   const ended = waitUntil(async () => ENDS.includes((await world.stage.operator.run(id)).state), { timeoutMs: END_MS_MAX, pollMs: 50 });
   const late = delay(END_MS_MAX, undefined, { signal: stop.signal }).catch(() => undefined);
+  let isOver = false;
   try {
     await ended;
-    await Promise.race([processes.done, late]);
+    isOver = await Promise.race([processes.done.then(() => true), late.then(() => false)]);
   } finally {
     stop.abort();
   }
   const missed = Math.max(0, strikes.length - processes.struck);
   return [
     ...(missed === 0 ? [] : [`${missed} of ${strikes.length} strikes never took place`]),
+    ...(missed > 0 || isOver ? [] : ['what hung has not ended']),
     ...(await judge({ world, scenario, mode, played, planned, run: id })),
   ];
 }

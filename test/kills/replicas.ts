@@ -40,13 +40,14 @@ export async function startReplicas({ stage }: World, { count, batchSteps, strik
     lastsMs: LASTS_MS,
   };
   const children = new Set<ChildProcess>();
+  /** Those in which a call hangs. */
+  const hanging = new Set<ChildProcess>();
   const { promise: done, resolve, reject } = Promise.withResolvers<void>();
   done.catch(() => undefined);
   let isClosed = false;
   let struck = 0;
-  let hanging = 0;
 
-  const endIfDone = () => struck >= strikes.length && hanging === 0 && resolve();
+  const endIfDone = () => struck >= strikes.length && hanging.size === 0 && resolve();
   const advance = () => {
     struck += 1;
     for (const child of children) child.send({ strike: strikes[struck] } satisfies Order, ignore);
@@ -60,13 +61,14 @@ export async function startReplicas({ stage }: World, { count, batchSteps, strik
     });
     children.add(child);
     child.on('message', (report: Report) => {
-      if (report === 'hangs') hanging += 1;
+      if (report === 'hangs') hanging.add(child);
       if (report === 'hangs') advance();
-      if (report === 'late') hanging -= 1;
+      if (report === 'late') hanging.delete(child);
       if (report === 'late') endIfDone();
     });
     child.on('exit', (code, signal) => {
       children.delete(child);
+      hanging.delete(child);
       if (isClosed) return;
       if (signal !== 'SIGKILL') return reject(new Error(`a worker ended by itself: ${code ?? signal}`));
       advance();
