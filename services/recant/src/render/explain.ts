@@ -14,11 +14,8 @@ export const isRefused = ({ body, counts }: Pick<PlanView, 'body' | 'counts'>): 
 
 /** What a plan would do, counted by table and folder, and what stays damaged. */
 export function plannedText(plan: Pick<PlanView, 'body' | 'counts'>, paint: Paint): string {
-  const text = totalsText(plan.body, paint);
-  return text === '' || !isRefused(plan) ? text : `${paint('yellow', 'As it is, this plan does nothing. With --mode skip:')}\n${text}`;
-}
-
-function totalsText({ totals }: Pick<Contents, 'totals'>, paint: Paint): string {
+  const { totals } = plan.body;
+  const refused = isRefused(plan);
   const back = sum(totals.undone);
   const stays = sum(totals.stays);
   if (back + stays === 0) return '';
@@ -27,9 +24,9 @@ function totalsText({ totals }: Pick<Contents, 'totals'>, paint: Paint): string 
     .map(({ scope, undone, stays: staying }) => [scopeText(scope), sum(staying), undone.deleted, undone.created, undone.changed]);
   const more = totals.scopes.length - rows.length + totals.scopesMore;
   return [
-    table(['table or folder', 'stays', 'comes back', 'is removed', 'is restored'], rows, paint),
+    table([refused ? 'with --mode skip' : 'table or folder', 'stays', 'comes back', 'is removed', 'is restored'], rows, paint),
     ...(more > 0 ? [`  ... and ${count(more, 'more table or folder', 'more tables and folders')}`] : []),
-    `Goes back: ${count(back, 'row or file', 'rows and files')}.${totals.compensated === 0 ? '' : ` Only compensated, with a residue: ${totals.compensated}.`}`,
+    `${refused ? 'As it is, this plan does nothing. With --mode skip goes back' : 'Goes back'}: ${count(back, 'row or file', 'rows and files')}.${totals.compensated === 0 ? '' : ` Only compensated, with a residue: ${totals.compensated}.`}`,
     stays === 0
       ? paint('green', 'Nothing that is recorded of these attempts stays.')
       : paint(
