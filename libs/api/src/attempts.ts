@@ -77,6 +77,10 @@ export const AttemptBody = z
     intendedAt: instant.meta({ description: 'By the producer’s clock.' }),
     receivedAt: instant.meta({ description: 'By the ledger’s clock.' }),
     settledAt: instant.optional(),
+    deadline: instant.optional().meta({
+      description:
+        'Of an open attempt: from then on it is `unknown`, and a person can settle it. At most a day after its receipt, whatever its agent said.',
+    }),
     key: z.string().meta({ description: 'Id of the key that sent it.' }),
     shard,
     index,

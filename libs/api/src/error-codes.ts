@@ -56,7 +56,7 @@ const REQUEST_ERRORS = {
     title: 'Outcome of the attempt is known',
     retry: 'never',
     action:
-      'Only an attempt whose outcome is unknown can be settled (`recant actions show ACTION`). Freeze the agent of an open one, or wait for its deadline.',
+      'Only an attempt whose outcome is unknown can be settled. An open one is unknown from its deadline on (`recant actions show ACTION`); before, it can be settled once its process has closed its source or is silent past its lease (`recant sources`).',
   },
   attempt_ambiguous: {
     status: 409,

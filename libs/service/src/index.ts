@@ -8,6 +8,7 @@ export { KeyRefusal } from './authenticate.ts';
 export { JSON_BODY_BYTES_MAX, JSON_BODY_DEPTH_MAX, type RawBody } from './body.ts';
 export { actorOf, type Caller, callerOfKey, callerOfPerson, type KeyCaller, type PersonCaller } from './caller.ts';
 export { ConfigError, DatabaseUrl, type Env, KafkaBrokers, Port, readConfig, secret } from './config.ts';
+export { didYouMean } from './did-you-mean.ts';
 export { type EventStream, type ServerEvent, STREAM_LIMITS, type StreamLimits } from './event-streams.ts';
 export type { HealthCheck, HealthChecks } from './health.ts';
 export { KAFKA_ENV, type KafkaAccess, kafkaAccessOf } from './kafka-env.ts';

@@ -38,11 +38,20 @@ import { createPublishStore } from './publish/publish-store.ts';
 import { createPublished, type Published } from './publish/published.ts';
 import { type ActionPage, type ActionQuery, readAction } from './query/action.ts';
 import { type ActPage, type ActQuery, listActs } from './query/acts.ts';
+import { similarAgents } from './query/agents.ts';
 import { type AttemptPage, type AttemptQuery, listAttempts } from './query/attempts.ts';
 import { type DeadLetterPage, type DeadLetterQuery, type LogSummary, listDeadLetters, listLogs } from './query/cold.ts';
 import { type Measures, readMeasures } from './query/measures.ts';
 import { createRulings, type Rulings } from './query/rulings.ts';
-import { countSources, listSources, type SourcePage, type SourceQuery, type SourceTotals } from './query/sources.ts';
+import {
+  countSources,
+  listSources,
+  readSourceState,
+  type SourcePage,
+  type SourceQuery,
+  type SourceState,
+  type SourceTotals,
+} from './query/sources.ts';
 import { createLedgerReader } from './reader/ledger-reader.ts';
 import { type ProbableRepeats, type RepeatOptions, type RepeatQuestion, readRepeats } from './reader/repeats.ts';
 import { createSourceReader } from './reader/source-reader.ts';
@@ -73,6 +82,10 @@ export interface Queries {
   sources(tenant: string, query: SourceQuery): Promise<SourcePage>;
   sourceTotals(tenant: string, nowMs: number, signal?: AbortSignal): Promise<SourceTotals>;
   deadLetters(tenant: string, query: DeadLetterQuery): Promise<DeadLetterPage>;
+  /** Agents with names like this one, nearest first, at most three. */
+  similarAgents(tenant: string, name: string): Promise<readonly string[]>;
+  /** Undefined: the tenant has no such source. */
+  sourceState(tenant: string, source: string, nowMs: number): Promise<SourceState | undefined>;
   /** Calls of other actions that are probably the same call, made twice. Undefined: no such plan. */
   repeats(tenant: string, question: RepeatQuestion, options: RepeatOptions): Promise<ProbableRepeats | undefined>;
 }
@@ -179,6 +192,8 @@ export function createStore(options: StoreOptions): Store {
       sources: (tenant, query) => listSources(read, tenant, query),
       sourceTotals: (tenant, ...rest) => countSources(read, tenant, ...rest),
       deadLetters: (tenant, query) => listDeadLetters(read, tenant, query),
+      similarAgents: (tenant, name) => similarAgents(read, tenant, name),
+      sourceState: (tenant, source, nowMs) => readSourceState(read, tenant, source, nowMs),
       repeats: (tenant, question, options) => complete(tenant, () => readRepeats(read, tenant, question, options)),
     },
     ledgerReader: createLedgerReader(log, projection, clock),

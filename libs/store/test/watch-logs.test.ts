@@ -107,6 +107,28 @@ test('a silent source is an alarm after its lease, and ends when it speaks, clos
   for (const lane of [speaks, successor]) expect(await alarmsOf(lane)).toHaveLength(1);
 });
 
+test('a killed process that starts again within its lease raises no alarm, which nothing would end; its own end does', async () => {
+  const id = (n: number) => uuidv7(NOW_MS, new Uint8Array(16).fill(n));
+  const [killed, next, alone] = [new Lane(`quick/${id(1)}`), new Lane(`quick/${id(2)}`), new Lane(`slow/${id(1)}`)];
+  await append(opened(killed));
+  await append(opened(alone));
+  await watch();
+  await append(opened(next), closed(next));
+  await watch();
+  pass(LEASE_MS + 1);
+  await watch();
+  expect(await alarmsOf(killed)).toEqual([]);
+  expect(await alarmsOf(alone)).toHaveLength(1);
+  // The silence of the last process is nobody's else.
+  const last = new Lane(`quick/${id(3)}`);
+  await append(opened(last));
+  pass(LEASE_MS + 1);
+  await watch();
+  await watch();
+  expect(await alarmsOf(killed)).toEqual([]);
+  expect(await alarmsOf(last)).toHaveLength(1);
+});
+
 test('refused messages are one alarm for each code, which ends by itself', async () => {
   const lane = new Lane('letters');
   const event = opened(lane);

@@ -10,8 +10,8 @@ import {
   showAction,
 } from '@recant/api';
 import type { AttemptObserved, AttemptStatus } from '@recant/events';
-import { type Ruling, ruledStatus } from '@recant/ledger';
-import { type BoundRoute, handle, type RequestOf } from '@recant/service';
+import { deadlineOf, OPEN_MS_MAX, type Ruling, ruledStatus } from '@recant/ledger';
+import { type BoundRoute, didYouMean, handle, type RequestOf } from '@recant/service';
 import type { AttemptDetail, AttemptQuery, ListedAttempt, Queries, RecordedEvent, Undone } from '@recant/store';
 import { repeatsIn } from './repeats.ts';
 
@@ -82,7 +82,9 @@ function selectionOf(query: Query, nowMs: number): AttemptQuery['selection'] {
 async function refuseUnknownAgents(queries: Queries, tenant: string, agents: readonly string[], nowMs: number): Promise<void> {
   for (const agent of agents) {
     const { attempts } = await queries.attempts(tenant, { selection: { agents: [agent] }, limit: 1, nowMs });
-    if (attempts.length === 0) throw new ApiFault('agent_unknown', `No recorded attempt of agent ${JSON.stringify(agent)}.`);
+    if (attempts.length > 0) continue;
+    const similar = didYouMean(await queries.similarAgents(tenant, agent));
+    throw new ApiFault('agent_unknown', `No recorded attempt of agent ${JSON.stringify(agent)}.${similar}`);
   }
 }
 
@@ -120,6 +122,7 @@ function attemptBody(summary: ListedAttempt): AttemptBody {
     intendedAt: isoOf(summary.intendedAtMs),
     receivedAt: isoOf(summary.receivedAtMs),
     ...(settled ? { settledAt: isoOf(settled.settledAtMs) } : {}),
+    ...(status === 'open' && { deadline: isoOf(Math.min(summary.deadlineAtMs, summary.receivedAtMs + OPEN_MS_MAX)) }),
     key: keyId,
     shard: entry.shard,
     index: Number(entry.index),
@@ -151,6 +154,7 @@ function attemptDetailBody({ source, attempt, state, first, events, undone, ruli
     intendedAt: first.event.time,
     receivedAt: isoOf(first.receivedAtMs),
     ...(settled ? { settledAt: settled.time } : {}),
+    ...(status === 'open' && intended ? { deadline: isoOf(Math.min(deadlineOf(intended), first.receivedAtMs + OPEN_MS_MAX)) } : {}),
     key: first.keyId,
     shard: first.entry.shard,
     index: Number(first.entry.index),

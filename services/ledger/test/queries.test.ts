@@ -40,6 +40,22 @@ describe('bad questions', () => {
     expect(await codeOf(ledger.operator.attempts(filter))).toBe(expected);
   });
 
+  test('an unknown agent is refused with the names that it may mean, none of another tenant', async () => {
+    await record('cleanup-bot', 1);
+    await record('cleanup-box', 1);
+    const detailOf = (client: typeof ledger.operator, agent: string) =>
+      client.attempts({ agent: [agent] }).then(
+        () => 'answered',
+        (error: unknown) => (error instanceof ApiError ? error.problem.detail : String(error)),
+      );
+    expect(await detailOf(ledger.operator, 'cleanup_bot')).toBe(
+      'No recorded attempt of agent "cleanup_bot". Did you mean "cleanup-bot" or "cleanup-box"?',
+    );
+    expect(await detailOf(ledger.operator, 'x'.repeat(500))).not.toContain('Did you mean');
+    const { apiKey } = await ledger.makeKey({ tenant: 'other', roles: ['view'] });
+    expect(await detailOf(ledger.client(apiKey), 'cleanup_bot')).toBe('No recorded attempt of agent "cleanup_bot".');
+  });
+
   test('a foreign cursor, an unknown action, an invalid limit and an unknown parameter are refused by name', async () => {
     expect(await codeOf(ledger.operator.attempts({}, { cursor: 'abc' }))).toBe('400 cursor_invalid');
     expect(await codeOf(ledger.operator.deadLetters({ cursor: 'abc' }))).toBe('400 cursor_invalid');

@@ -1,4 +1,5 @@
 import { ApiError } from '@recant/client';
+import { eventId } from '@recant/events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningLedger, startLedger } from './harness.ts';
 import { newAction, TestSource } from './producer.ts';
@@ -63,6 +64,23 @@ test('an outcome that the agent reports after all is a discrepancy until a perso
   expect(last).toMatchObject({ status: 'succeeded', ruled: { as: 'succeeded', reason: 'charge ch_123' } });
   expect(last?.ruled?.contradicted).toBe(undefined);
   expect(await codeOf(ledger.operator.settle(action, { as: 'failed', reason }))).toBe('409 attempt_not_unknown');
+});
+
+test('an open attempt says when it can be settled; before that it can be once its process has ended, and a later report still counts', async () => {
+  const { action, source } = await lost('killed', { deadlineMs: 600_000 });
+  const open = await shown(action);
+  expect(open).toMatchObject({ status: 'open', deadline: expect.any(String) });
+  expect((await ledger.operator.attempts({ agent: ['killed'] })).items).toMatchObject([{ status: 'open', deadline: open?.deadline }]);
+  const refused = await ledger.operator.settle(action, { as: 'failed', reason }).catch((error: unknown) => error);
+  expect(refused).toMatchObject({
+    problem: { code: 'attempt_not_unknown', detail: expect.stringContaining(`settled from ${open?.deadline}`) },
+  });
+  await ledger.agents.submitEvent(source.event('recant.source.closed.v1', eventId.closed(), { reason: 'ended' }));
+  expect(await ledger.operator.settle(action, { as: 'failed', reason })).toMatchObject({ status: 'failed' });
+  expect((await shown(action))?.deadline).toBe(undefined);
+  // What was under way nevertheless is no silent change.
+  await ledger.agents.submitEvent(source.settled(action));
+  expect(await shown(action)).toMatchObject({ status: 'unknown', ruled: { as: 'failed', contradicted: 'succeeded' } });
 });
 
 test('a known, open, ambiguous or foreign attempt, and a missing reason, are refused by name and change nothing', async () => {

@@ -4,7 +4,7 @@ import { type Ended, keyboard, type TypedTerminal } from './process.ts';
 
 let incident: Incident;
 beforeAll(async () => {
-  incident = await setIncident(['cleanup-bot', 'support-bot', 'hasty', 'stopped', 'goes-on', 'stuck', 'raced']);
+  incident = await setIncident(['cleanup-bot', 'support-bot', 'hasty', 'stopped', 'goes-on', 'stuck', 'raced', 'caller', 'echo']);
 }, 180_000);
 afterAll(() => incident?.[Symbol.asyncDispose]());
 
@@ -51,6 +51,14 @@ test('the incident, from "the agent went wrong an hour ago" to a correct databas
   expect(ended.out).toMatch(/shop \S*customers +2 /);
   expect(ended.out).toMatch(/- \[ \] Not undone: shop customers 7: .*support-bot/);
   expect(ended.out).toMatch(/- \[ \] agent cleanup-bot is frozen: recant thaw/);
+  // What happened, not what was planned; who, by name; each row in conflict.
+  expect(ended.out).toContain('By table or folder:');
+  expect(ended.out).toMatch(/Plan: +\S+ by operator, created by recant up \(/);
+  expect(ended.out).toContain('2 rows in conflict stay as they are: shop customers 7, 9\n');
+  // Before a mode was chosen, what only the system knew was a conflict, and the figures of the mode were those that came.
+  const [beforeChoice = ''] = ended.err.split('[s] skip attempts');
+  expect(beforeChoice).toContain('1 × drift, for one: shop customers 9');
+  expect(beforeChoice).toMatch(/--mode skip --partial +9 +0 +800 +2 +0 +0\n/);
   await expect(bad.sql('set_plan', `UPDATE customers SET plan = 'free'`)).rejects.toMatchObject({ code: 'frozen' });
   await good.sql('upgrade', `UPDATE customers SET credit = 1 WHERE id = 8`);
   await bad.close();
@@ -77,7 +85,10 @@ test('without a terminal every answer is an option: nothing runs without --yes, 
   expect(differences(before, await incident.state())).toEqual([]);
   // The account again, by the id of the run; nothing is asked and nothing changes.
   const { run } = JSON.parse(ended.out) as { run: { id: string } };
-  expect(await incident.run(['rollback', '--resume', run.id])).toMatchObject({ code: 0, out: expect.stringMatching(/^Fully restored\./) });
+  const printed = await incident.run(['rollback', '--resume', run.id]);
+  expect(printed).toMatchObject({ code: 0, out: expect.stringMatching(/^Fully restored\./) });
+  expect(printed.out).toContain('Reason:      loops');
+  expect(printed.out).toMatch(/Frozen: +agent hasty since .*: loops; ended/);
 }, 120_000);
 
 test('after Ctrl-C before a plan was made, the id of the freeze is enough: its act has the selection', async () => {
@@ -142,6 +153,25 @@ test('a run that waits says for what, and goes on after one key', async () => {
   expect(differences(before, await incident.state())).toEqual([]);
 }, 120_000);
 
+test('before a cascade and its last question it says how many attempts of whom are undone as well', async () => {
+  const before = await incident.state();
+  await damage('caller');
+  const echo = await incident.agent('echo');
+  await echo.sql('reset', 'UPDATE customers SET credit = 5 WHERE id = 101');
+  await echo.close();
+  const keys = keyboard([
+    [/\[c\] cascade: undo 1 attempt of others as well .* $/s, 'c'],
+    [/Undo 2 attempts, 1 of them by echo\? .* $/s, 'y'],
+    [/start actions again\? .* $/s, 'y'],
+  ]);
+  const ended = await incident.run(['rollback', '--agent', 'caller', '--since', '1h', '--reason', 'r'], keys.terminal);
+  expect(ended.code, ended.err + ended.out).toBe(0);
+  expect(keys.left()).toBe(0);
+  expect(differences(before, await incident.state())).toEqual([]);
+  // What is left to do was read before the question about the thaw; what is frozen follows it.
+  expect(ended.out).toMatch(/Follow-ups:[\s\S]*\nFrozen: .*; ended/);
+}, 120_000);
+
 test('two operators at once: everything is undone once, and each is told how it ended', async () => {
   const before = await incident.state();
   await damage('raced');
@@ -157,6 +187,8 @@ test('bad input is refused before anything is frozen', async () => {
     [[], 2, /Empty selection/],
     [['--agent', 'hasty'], 2, /Open window[\s\S]*--since 2h, or --all-time/],
     [['--agent', 'nobody-of-this-name', '--since', '1h', '--reason', 'r'], 2, /nobody-of-this-name/],
+    // Before the reason is asked for.
+    [['--agent', 'cleanup_bot', '--since', '1h'], 2, /cleanup_bot.*Did you mean "cleanup-bot"/],
     [['--agent', 'hasty', '--since', '1h'], 2, /No reason for the freeze/],
     [['--agent', 'hasty', '--since', 'soon', '--reason', 'r'], 2, /soon/],
     [['--where', `agent = 'hasty' and`, '--reason', 'r'], 2, /character/],

@@ -22,7 +22,7 @@ import {
   withoutAccepted,
 } from '@recant/planner';
 import { createSourceEvents, LEASE_MS } from '@recant/runner';
-import { actorOf, type Caller, withinInline } from '@recant/service';
+import { actorOf, type Caller, didYouMean, withinInline } from '@recant/service';
 import type { StoredPlan } from '@recant/store';
 import { otherModes, withAllConflicts } from './alternatives.ts';
 import { uncapturedInTargets } from './ask-open.ts';
@@ -179,7 +179,9 @@ export async function checkStale(core: RollbackCore, tenant: string, { header, e
 async function checkNames({ store, clock }: RollbackCore, tenant: string, selection: Selection): Promise<void> {
   for (const agent of namesIn(selection, 'agent')) {
     const { attempts } = await store.queries.attempts(tenant, { selection: { agents: [agent] }, limit: 1, nowMs: clock.now() });
-    if (attempts.length === 0) throw new ApiFault('agent_unknown', `No recorded attempt of agent ${JSON.stringify(agent)}.`);
+    if (attempts.length > 0) continue;
+    const similar = didYouMean(await store.queries.similarAgents(tenant, agent));
+    throw new ApiFault('agent_unknown', `No recorded attempt of agent ${JSON.stringify(agent)}.${similar}`);
   }
   for (const run of namesIn(selection, 'run'))
     if (!(await store.runs.find(tenant, run))) throw new ApiFault('run_unknown', `Unknown run ${JSON.stringify(run)}.`);

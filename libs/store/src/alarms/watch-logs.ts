@@ -145,7 +145,7 @@ function lostOf({ tenant_id, source, received_ms, lease_ms }: LostRow): TenantCo
     subject: source,
     detail: `No event since ${new Date(Number(received_ms)).toISOString()}; it announced one every ${Math.round(Number(lease_ms) / 1_000)} s and did not close.`,
     action:
-      'Check the process and its connection, and start it again: the alarm ends when it does. Its last actions may be unfinished: `recant actions list --outcome unknown`.',
+      'Check the process and its connection, and start it again: the alarm ends when it sends under the same key prefix. Its last actions may be unfinished: `recant actions list --outcome unknown`. If it will not come back, acknowledge the alarm: `recant alarms acknowledge ALARM --reason TEXT`.',
   };
 }
 

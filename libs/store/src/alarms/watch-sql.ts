@@ -51,9 +51,12 @@ const DUE_MAX = 1_000;
 export const NEW_GAPS = `WITH due AS (SELECT tenant_id, source_no FROM recant.source_watch WHERE gap_since_ms IS NOT NULL AND NOT gap AND gap_since_ms <= $1 LIMIT ${DUE_MAX} FOR UPDATE SKIP LOCKED),
   k AS (UPDATE recant.source_watch w SET gap = true FROM due WHERE (w.tenant_id, w.source_no) = (due.tenant_id, due.source_no) RETURNING w.*)
   SELECT ${GAP} LIMIT $2) x (r)) AS shown FROM k JOIN recant.source s USING (tenant_id, source_no)`;
+/** No alarm where the process started again before its old lease was over: its silence is explained. */
 export const NEW_LOST = `WITH due AS (SELECT tenant_id, source_no FROM recant.source_watch
     WHERE NOT closed AND NOT lost AND lease_ms IS NOT NULL AND received_ms + lease_ms < $1 LIMIT ${DUE_MAX} FOR UPDATE SKIP LOCKED),
   k AS (UPDATE recant.source_watch w SET lost = true FROM due WHERE (w.tenant_id, w.source_no) = (due.tenant_id, due.source_no) RETURNING w.*)
-  SELECT k.tenant_id, s.source, k.received_ms, k.lease_ms FROM k JOIN recant.source s USING (tenant_id, source_no)`;
+  SELECT k.tenant_id, s.source, k.received_ms, k.lease_ms FROM k JOIN recant.source s USING (tenant_id, source_no)
+  WHERE NOT EXISTS (SELECT FROM recant.source n WHERE n.tenant_id = k.tenant_id AND s.source ~ '/${UUID}$'
+    AND n.source > s.source AND n.source < left(s.source, -36) || 'g' AND length(n.source) = length(s.source) AND right(n.source, 36) ~ '^${UUID}$')`;
 
 export const DEAD_LETTERS = 'SELECT DISTINCT code FROM recant.dead_letter WHERE tenant_id = $1 AND shard = $2 AND idx >= $3 AND idx < $4';

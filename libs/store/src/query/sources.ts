@@ -134,6 +134,14 @@ export async function listSources(
 /** Removes U+0000, which PostgreSQL rejects and no source contains. */
 const sourceOf = (cursor: string): string => Buffer.from(cursor, 'base64url').toString().replaceAll('\0', '');
 
+const STATE = `SELECT state FROM (${SOURCES} AND s.source = $3) one`;
+
+/** Undefined: the tenant has no such source. */
+export async function readSourceState(pool: pg.Pool, tenant: string, source: string, nowMs: number): Promise<SourceState | undefined> {
+  const { rows } = await asReader(pool, tenant, (client) => client.query<{ state: SourceState }>(STATE, [tenant, nowMs, source]));
+  return rows[0]?.state;
+}
+
 /** Totals over all sources of the tenant; reads all their numbers. */
 export async function countSources(pool: pg.Pool, tenant: string, nowMs: number, signal?: AbortSignal): Promise<SourceTotals> {
   const { rows } = await asReader(pool, tenant, (client) => client.query(TOTALS, [tenant, nowMs]), signal);

@@ -71,6 +71,9 @@ export function actionText(action: ActionBody, paint: Paint): string {
         ...(attempt.undone === undefined
           ? []
           : [`  undone${attempt.undone.part ? ' in part' : ''} by run ${attempt.undone.run} at ${attempt.undone.at}`]),
+        ...(attempt.deadline === undefined
+          ? []
+          : [`  running: can be settled from ${attempt.deadline}, or once its process has ended (recant sources)`]),
         ...ruledLines(attempt),
         ...(attempt.login === undefined ? [] : [`  login ${attempt.login}, transaction ${attempt.transaction}`]),
       ];

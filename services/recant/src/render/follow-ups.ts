@@ -5,7 +5,7 @@ import { builtOnLine } from './built-on.ts';
 import { scopeText } from './freeze.ts';
 import { conflictLines } from './plan.ts';
 import { repeatLines } from './repeats.ts';
-import { resourceText } from './resource.ts';
+import { listText, resourceText } from './resource.ts';
 import { hasEnded, residueLines, unverifiedTexts } from './run.ts';
 
 /** Of one kind; the rest is counted. */
@@ -64,10 +64,10 @@ function ofRun(run: WholeRun, stays: readonly PlanRowBody[]): readonly string[] 
 /** Rows in conflict, by name. */
 function staysLines({ plan, account: { rowsStay = 0 } }: WholeRun, stays: readonly PlanRowBody[]): readonly string[] {
   if (rowsStay === 0) return [];
-  const names = [...new Set(stays.map(({ resource }) => resource))].slice(0, SHOWN_MAX).map(resourceText);
+  const names = [...new Set(stays.map(({ resource }) => resource))].map(resourceText);
   const all = `recant explain ${plan} --fate stays`;
-  const which =
-    names.length === 0 ? all : `${names.join(', ')}${rowsStay > names.length ? ` and ${rowsStay - names.length} more: ${all}` : ''}`;
+  const isCut = rowsStay > Math.min(names.length, SHOWN_MAX);
+  const which = names.length === 0 ? all : `${listText(names, rowsStay, SHOWN_MAX)}${isCut ? `: ${all}` : ''}`;
   return [`${count(rowsStay, 'row')} in conflict ${rowsStay === 1 ? 'stays as it is' : 'stay as they are'}: ${which}`];
 }
 

@@ -62,7 +62,7 @@ export function changesText(changes: readonly Change[], shownMax: number): strin
 }
 
 /** Leaves out what a name shares with the one before it, in whole words. */
-function listText(names: readonly string[], all: number, shownMax: number): string {
+export function listText(names: readonly string[], all: number, shownMax: number): string {
   const shown = names.slice(0, shownMax).map((name, at) => (at === 0 ? name : name.slice(sharedLength(names[at - 1] as string, name))));
   return shown.join(', ') + (all > shown.length ? ` and ${all - shown.length} more` : '');
 }

@@ -1,9 +1,9 @@
-import type { RunView } from '@recant/api';
+import { type HealthDetails, isNotice, type RunView } from '@recant/api';
 import { type Command, Option } from 'commander';
 import { alarmsText } from '../../render/alarm.ts';
 import { runsText } from '../../render/run.ts';
 import { CliError, EXIT } from '../../terminal/exit.ts';
-import { json } from '../../terminal/output.ts';
+import { count, json } from '../../terminal/output.ts';
 import { type CommonOptions, openSession, type Session, type World, withConnection, withReason } from '../../terminal/session.ts';
 import { exitOf } from '../exit-of-run.ts';
 import { follow } from '../follow-run.ts';
@@ -63,6 +63,14 @@ async function act(session: Session, run: string, what: Act, step: string | unde
   return acts[what](run);
 }
 
+/** Checks may all be well where alarms are open: these say why the service is degraded. */
+function alarmCauses({ status, alarms = [] }: HealthDetails): string[] {
+  const open = alarms.filter(({ code, acknowledged }) => acknowledged === undefined && !isNotice(code));
+  if (status === 'ok' || open.length === 0) return [];
+  const codes = [...new Set(open.map(({ code }) => code.replaceAll('_', ' ')))];
+  return [`${count(open.length, 'open alarm')} (${codes.join(', ')}; below, with what to do)`];
+}
+
 async function overview(world: World, session: Session): Promise<void> {
   const health = await session.client.healthDetails();
   const alarms = await session.client.alarms({ open: true }, { limit: ALARMS_SHOWN_MAX + 1 });
@@ -81,8 +89,9 @@ async function overview(world: World, session: Session): Promise<void> {
   const checks = Object.entries(health.checks ?? {}).map(
     ([name, check]) => `${name} ${check.status}${check.detail === undefined ? '' : ` (${check.detail})`}`,
   );
+  const causes = [...alarmCauses(health), ...checks];
   world.out.write(
-    `${session.connection.url}: ${session.paint(health.status === 'ok' ? 'green' : 'red', health.status)}${checks.length === 0 ? '' : `: ${checks.join(', ')}`}\n`,
+    `${session.connection.url}: ${session.paint(health.status === 'ok' ? 'green' : 'red', health.status)}${causes.length === 0 ? '' : `: ${causes.join(', ')}`}\n`,
   );
   world.out.write(alarmsText(alarms.items.slice(0, ALARMS_SHOWN_MAX), session.paint));
   if (alarms.items.length > ALARMS_SHOWN_MAX) world.out.write('More: recant alarms\n');
