@@ -18,6 +18,19 @@ test('ten thousand rows of one attempt are restored completely', { timeout: 120_
   expect(await rowsOf(stage.owner, 'big')).toEqual(before);
 });
 
+test('a rehearsal of more effects than one transaction has knows a column that only the oldest step of a row wrote', {
+  timeout: 120_000,
+}, async () => {
+  await using stage = await createStage(
+    `CREATE TABLE t (id int PRIMARY KEY, a int, b int); INSERT INTO t SELECT g, 0, 0 FROM generate_series(1, 5001) g`,
+  );
+  const oldest = await stage.play(0, (tx) => tx.query('UPDATE t SET a = 1, b = 1 WHERE id = 1'));
+  const wide = await stage.play(0, (tx) => tx.query('UPDATE t SET a = 1 WHERE id > 1'));
+  const newest = await stage.play(0, (tx) => tx.query('UPDATE t SET a = 2 WHERE id = 1'));
+  const rehearsed = await (await stage.open()).rehearse(undo([newest, wide, oldest]).steps);
+  expect(rehearsed.map(({ outcome, findings }) => [outcome, findings])).toEqual([1, 2, 3].map(() => ['restored', []]));
+});
+
 test('two hundred steps run in bounded transactions, and a failed one affects no other', { timeout: 120_000 }, async () => {
   await using stage = await createStage(
     `CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT g, 0 FROM generate_series(1, 200) g`,

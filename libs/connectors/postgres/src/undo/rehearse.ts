@@ -136,6 +136,11 @@ async function checkChunk(
     client,
     [...goals.values()].flatMap((goal) => [...goal.rows.values()]),
   );
+  // Earlier chunks know only the parts that their own steps write.
+  for (const [resource, versions] of found) {
+    const known = overlay.get(resource);
+    if (known !== undefined) overlay.set(resource, new Map([...versions, ...known]));
+  }
   for (const [{ step }, goal] of goals) {
     const live = rowsUnder(goal.rows.values(), found, overlay);
     const guarded = guardStep({ later, hiding, holes }, goal, live);
