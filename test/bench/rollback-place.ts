@@ -15,6 +15,8 @@ export const TENANT = 'bench';
 const SYSTEM = 'shop';
 const SHARDS = 4;
 const OFF_MS = 1_000_000_000;
+/** Longest time of one request: plans of 10,000 steps on a busy machine. */
+const PLAN_MS_MAX = 600_000;
 
 /** Ledger and rollback in this process, over HTTP; their database and a captured one on a durable PostgreSQL. */
 export interface Place {
@@ -83,7 +85,7 @@ async function startServices(connectionString: string): Promise<{ readonly opera
   await ledger.start();
   await rollback.start();
   return {
-    operator: createClient({ url, apiKey: await makeKey({ roles: ['view', 'plan', 'execute', 'administer'] }) }),
+    operator: createClient({ url, apiKey: await makeKey({ roles: ['view', 'plan', 'execute', 'administer'] }), timeoutMs: PLAN_MS_MAX }),
     async stop() {
       await listening.close(2_000);
       await rollback.stop();

@@ -1,4 +1,5 @@
 import { on } from 'node:events';
+import { loadavg } from 'node:os';
 import { PLAN_WAIT_MS_MAX } from '@recant/api';
 import { describeMachine, type Figure, type Results, round } from './figures.ts';
 import { cpuSecondsOf } from './processes.ts';
@@ -71,6 +72,7 @@ async function undo(place: Place, agent: Agent, expected: number, planned = asyn
   );
   const { account } = await place.operator.run(id);
   const outcomes = account.outcomes as Record<string, number>;
+  note(`${agent}: ${rows[0]?.seconds.toFixed(1)} s, load ${loadavg()[0]?.toFixed(1)}`);
   return { seconds: rows[0]?.seconds ?? Number.NaN, steps: expected, run: id, outcomes, stuck: account.open, cpu };
 }
 
@@ -125,6 +127,7 @@ async function besideScript(
   await spoil(place, agent, `${agent}_script`, attempts, width);
   await recorded(place);
   const script = await scriptSeconds(place, `${agent}_script`, agent, undone.run);
+  note(`${agent}: script ${script.toFixed(1)} s, load ${loadavg()[0]?.toFixed(1)}`);
   const rate = (seconds: number) => Math.round(rows / seconds);
   const what = width === 1 ? `${attempts} steps of one row` : `${rows} rows, ${width} a step`;
   const value = rate(undone.seconds);
