@@ -199,8 +199,7 @@ function effective(what: string, rounds: readonly Round[], limitMs: number): Fig
         rounds.map(({ answeredMs }) => answeredMs),
         0.99,
       ),
-      // The instant is that of the last lease's end; the order learns of it afterwards.
-      limitMs === LEASE_MS ? LEASE_MS + EFFECTIVE_MS_MAX : limitMs,
+      limitMs,
     ),
     { metric: `${what}: effects that began after it`, value: late, unit: '', ratio: late === 0 ? 1 : 0, floor: 1 },
   ];
