@@ -15,7 +15,7 @@ const byName = z
 export const PlanMode = z.enum(PLAN_MODES).meta({
   id: 'PlanMode',
   description:
-    'refuse: any conflict blocks the plan. skip: attempts that cannot be undone are skipped, with the attempts that depend on them. cascade: attempts of others that wrote the same parts later are undone as well; what cannot be undone then is skipped. force: later values of others are overwritten, in rows where the target captured who wrote them, in files whoever did (needs a reason); what cannot be undone then is skipped.',
+    'refuse: any conflict blocks the plan. skip: attempts that cannot be undone are skipped, with the attempts that depend on them. cascade: attempts of others that wrote the same parts later are undone as well; what cannot be undone then is skipped. force: later values of others are overwritten, in rows only where the target captured who wrote them, in files always (needs a reason); what cannot be undone then is skipped.',
 });
 export type PlanMode = z.infer<typeof PlanMode>;
 /** Longest wait of one request for a plan, in milliseconds. */

@@ -36,8 +36,8 @@ export type ActOutcome = (typeof ACT_OUTCOMES)[number];
 
 /**
  * `refuse`: any conflict refuses the whole plan. `skip`: attempts that cannot be undone are skipped, with what depends on them. `cascade`: later writers
- * of the same parts are undone as well; what cannot be undone then is skipped. `force`: later values of others are overwritten, in rows where the target captured
- * who wrote them, in files whoever did; what cannot be undone then is skipped.
+ * of the same parts are undone as well; what cannot be undone then is skipped. `force`: later values of others are overwritten, in rows only where the target captured
+ * who wrote them, in files always; what cannot be undone then is skipped.
  */
 export const PLAN_MODES = ['refuse', 'skip', 'cascade', 'force'] as const;
 export type PlanMode = (typeof PLAN_MODES)[number];

@@ -10,7 +10,7 @@ import { EntryFault } from './stopped.ts';
 
 /** Entries of one transaction. */
 const ENTRIES_MAX = 2_000;
-/** Milliseconds that a question waits at once for whoever folds the log. */
+/** Milliseconds that a question waits at once for another process that folds the log. */
 const LOCK_MS = 1_000;
 
 /**
@@ -31,7 +31,7 @@ export interface FoldOptions {
 
 /**
  * Adds the next entries of a log to its read models. One transaction: lock the log's row of `projected`, read entries, copy rows, move that row by compare-and-set, COMMIT. A crash
- * before COMMIT leaves nothing; after it, whoever is next continues behind these entries.
+ * before COMMIT leaves nothing; after it, the next process that folds the log continues behind these entries.
  * @returns entries that the read models have now; undefined: another process folds this log
  * @throws EntryFault if they cannot pass the next entry
  */

@@ -17,7 +17,7 @@ import { EntryFault } from './stopped.ts';
  */
 export interface Projection {
   /**
-   * Completes a tenant's read models up to the vector (default: the logs' sizes now), by folding entries or by waiting for whoever folds them. Costs one read where they are
+   * Completes a tenant's read models up to the vector (default: the logs' sizes now), by folding entries or by waiting for the process that folds them. Costs one read where they are
    * complete. @returns what they are complete through
    * @throws StoreError `projection_behind` if that takes too long, or an entry cannot be folded
    */
@@ -58,8 +58,8 @@ export const BEHIND = `SELECT l.tenant_id, l.shard, l.size - coalesce(p.size, 0)
 export function createProjection(pool: pg.Pool, read: pg.Pool, options: ProjectionOptions = {}): Projection {
   const { failpoints = () => {}, reachMs = REACH_MS } = options;
   const folding = new Map<string, Promise<bigint | undefined>>();
-  /** Until when they are not tried (`performance.now()`). */
   let lags: readonly LogLag[] = [];
+  /** `until`: when it is tried again (`performance.now()`). */
   const stopped = new Map<string, { readonly fault: EntryFault; readonly until: number }>();
 
   async function tryFold(log: LogKey, waits: boolean): Promise<bigint | undefined> {
@@ -75,7 +75,7 @@ export function createProjection(pool: pg.Pool, read: pg.Pool, options: Projecti
     }
   }
 
-  /** In this process, whoever needs a log shares the transaction that folds it. */
+  /** All callers in this process that need a log share the transaction that folds it. */
   function fold(log: LogKey, waits: boolean): Promise<bigint | undefined> {
     const key = logKeyOf(log);
     const running = folding.get(key);
