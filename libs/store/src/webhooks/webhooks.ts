@@ -54,7 +54,9 @@ const INSERT = `INSERT INTO recant.webhook (tenant_id, name, codes, seen_at) VAL
 const QUEUE_OPEN = `INSERT INTO recant.webhook_message (tenant_id, webhook, alarm_id, ends, code, subject, detail, action, started_at)
   SELECT tenant_id, $1, id, false, code, subject, detail, action, started_at FROM recant.alarm
   WHERE ended_at IS NULL AND code = ANY ($2) AND NOT (code = 'webhook_failing' AND subject = $1) ORDER BY started_at DESC LIMIT 1000`;
-const FORGET = "DELETE FROM recant.webhook WHERE tenant_id = $1 AND seen_at < now() - interval '1 day' RETURNING name";
+const IS_UNSEEN = "tenant_id = $1 AND seen_at < now() - interval '1 day'";
+const UNSEEN = `SELECT FROM recant.webhook WHERE ${IS_UNSEEN} LIMIT 1`;
+const FORGET = `DELETE FROM recant.webhook WHERE ${IS_UNSEEN} RETURNING name`;
 const FORGET_MESSAGES = 'DELETE FROM recant.webhook_message WHERE webhook = ANY ($1)';
 
 const KEY = 'tenant_id = $1 AND webhook = $2 AND alarm_id = $3::uuid AND ends = $4';
@@ -87,8 +89,7 @@ export function createWebhooks(pool: pg.Pool): Webhooks {
     async register(webhooks) {
       for (const { name, codes } of webhooks)
         if ((await pool.query(SEEN, [OPERATOR_TENANT, name, codes])).rowCount === 0) await add(pool, name, codes);
-      const { rows } = await pool.query<{ name: string }>(FORGET, [OPERATOR_TENANT]);
-      if (rows.length > 0) await pool.query(FORGET_MESSAGES, [rows.map(({ name }) => name)]);
+      if ((await pool.query(UNSEEN, [OPERATOR_TENANT])).rowCount === 1) await forget(pool);
     },
     async claim(webhook, limit, holdMs) {
       const { rows } = await pool.query<MessageRow>(CLAIM, [webhook, limit, holdMs]);
@@ -120,14 +121,27 @@ export function createWebhooks(pool: pg.Pool): Webhooks {
   };
 }
 
-/** A crash or a failure leaves nothing of it; two processes at once add it once. */
-async function add(pool: pg.Pool, name: string, codes: readonly string[]): Promise<void> {
-  const work = async (client: pg.PoolClient): Promise<void> => {
-    await client.query('LOCK TABLE recant.alarm IN SHARE MODE');
+/** Two processes at once add it once. */
+const add = (pool: pg.Pool, name: string, codes: readonly string[]): Promise<void> =>
+  betweenAlarms(pool, async (client) => {
     const { rowCount } = await client.query(INSERT, [OPERATOR_TENANT, name, codes]);
     if (rowCount === 1) await client.query(QUEUE_OPEN, [name, codes]);
+  });
+
+/** With their messages, to which no alarm adds meanwhile. */
+const forget = (pool: pg.Pool): Promise<void> =>
+  betweenAlarms(pool, async (client) => {
+    const { rows } = await client.query<{ name: string }>(FORGET, [OPERATOR_TENANT]);
+    await client.query(FORGET_MESSAGES, [rows.map(({ name }) => name)]);
+  });
+
+/** One transaction in which no alarm starts or ends. A crash or a failure leaves nothing of it. */
+function betweenAlarms(pool: pg.Pool, change: (client: pg.PoolClient) => Promise<void>): Promise<void> {
+  const work = async (client: pg.PoolClient): Promise<void> => {
+    await client.query('LOCK TABLE recant.alarm IN SHARE MODE');
+    await change(client);
   };
-  await inTransaction(pool, work, "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '10s'");
+  return inTransaction(pool, work, "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '10s'");
 }
 
 const keyOf = (webhook: string, { tenant, alarm, ends }: QueuedMessage): unknown[] => [tenant, webhook, alarm, ends];
