@@ -31,10 +31,10 @@ export async function countUnder(store: Store, tenant: string, keyId: string): P
   return (await store.pool.query(COUNT, [tenant, keyId])).rows[0].events;
 }
 
-/** Events refused because their key had ended, with the bytes from Kafka. */
+/** Events refused because their key had ended, with the bytes from Kafka: by partition, offset and line of the batch. */
 export async function refusedUnder(store: Store, tenant: string, keyId: string): Promise<readonly Sent[]> {
   const LETTERS = `SELECT bytes FROM recant.dead_letter WHERE tenant_id = $1 AND key_id = $2 AND code = 'unauthenticated'
-    ORDER BY split_part(origin, '/', 2)::int, split_part(origin, '/', 3)::bigint`;
+    ORDER BY split_part(origin, '/', 2)::int, split_part(split_part(origin, '/', 3), '#', 1)::bigint, nullif(split_part(origin, '#', 2), '')::int`;
   const { rows } = await store.pool.query(LETTERS, [tenant, keyId]);
   return rows.map(({ bytes }) => {
     const decoded = decodeEvent(bytes);
