@@ -9,7 +9,8 @@ for (const transport of ['http', 'kafka']) {
     const { code, out, err } = await recant(folder.path, ['demo', `--${transport}`], { TMPDIR: folder.path });
     await folder.remove();
     expect(code, out + err).toBe(0);
-    expect(out.split('\n').length).toBeLessThanOrEqual(SCREEN_LINES_MAX);
+    expect(out.split('\n').length, out).toBeLessThanOrEqual(SCREEN_LINES_MAX);
+    expect(out).not.toMatch(/^ +\S+ \S+ UTC +pricing-bot +\S+ +\S+ +0 /m);
     expect(out).toMatch(new RegExp(transport, 'i'));
     expect(out).toMatch(/shop orders 7: `status`(, `tracking`)? (was|were) written later by support-bot \(tool ship_order\) at/);
     expect(out).toContain('Refused: nothing will be undone.');

@@ -39,6 +39,8 @@ export function moment(): Moment {
 }
 
 export interface Story {
+  /** support-bot's goods are in: prices change afterwards. */
+  readonly restocked: Moment;
   /** Order 7 has been cancelled (in the control run, without the pricing bot: at once). */
   readonly cancelledSeven: Moment;
 }
@@ -46,6 +48,7 @@ export interface Story {
 /** Goes wrong: told to tidy up the catalogue, it takes that literally. */
 export async function pricingBot(tools: Tools, story: Story): Promise<void> {
   await tools.onFolder('write_file', { path: 'notes/plan.txt' }, (folder) => folder.writeFile('notes/plan.txt', 'Everything must go.\n'));
+  await story.restocked.reached;
   await tools.onShop('reprice_all', { cents: 1 }, (db) => repriceAll(db, 1));
   await tools.onFolder('edit_file', { path: 'price-list.csv' }, (folder) => folder.edit('price-list.csv', '12.50', '0.01'));
   for (const path of ['suppliers/acme.md', 'notes/margins.txt']) {
@@ -63,6 +66,7 @@ export async function pricingBot(tools: Tools, story: Story): Promise<void> {
 export async function supportBot(tools: ShopTools, story: Story): Promise<void> {
   await tools.onShop('ship_order', { id: 2 }, (db) => shipOrder(db, 2, 'T-2'));
   await tools.onShop('restock', { sku: 'sku-4', pieces: 25 }, (db) => restock(db, 'sku-4', 25));
+  story.restocked.reach();
   await tools.onShop('change_address', { id: 9 }, (db) => changeAddress(db, 9, '1 New Road'));
   await story.cancelledSeven.reached;
   await tools.onShop('ship_order', { id: 7 }, (db) => shipOrder(db, 7, 'T-7'));

@@ -1,5 +1,5 @@
 /** The operator: lists, plans, reads the conflicts, plans again, runs. The command line makes the same requests. */
-import type { AttemptBody } from '@recant/api';
+import { type AttemptBody, PLAN_WAIT_MS_MAX } from '@recant/api';
 import { type Client, everyAttempt, type WholePlan, type WholeRun, wholePlan, wholeRun } from '@recant/client';
 import type { Effect } from '@recant/events';
 import { hasStopped } from '../render/run.ts';
@@ -12,15 +12,16 @@ const RECORDED_MS_MAX = 30_000;
 /** Window of the operator's commands. */
 export const LAST_MINUTES = '10m';
 
-/** Waits until the ledger has read all events: over Kafka, an agent is done when the broker has them. */
+/** Waits until the ledger has all events and effects: over Kafka, an agent is done when the broker has them, and a database's effects are drained afterwards. */
 export async function untilRecorded(client: Client, attempts: number, signal: AbortSignal): Promise<void> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(RECORDED_MS_MAX)]);
   for (;;) {
     const { items } = await client.attempts({}, { limit: 500 });
-    if (items.filter((attempt) => attempt.status !== 'open').length >= attempts) return;
+    if (items.filter((attempt) => attempt.status !== 'open').length >= attempts) break;
     await delay(POLL_MS, deadline);
     deadline.throwIfAborted();
   }
+  await client.watermark(PLAN_WAIT_MS_MAX);
 }
 
 export async function lastMinutes(client: Client, agent: string): Promise<AttemptBody[]> {

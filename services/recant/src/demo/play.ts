@@ -8,7 +8,7 @@ export const ATTEMPTS = 9 + 4;
 
 /** Both agents, concurrently. */
 export async function playRecorded(stage: Stage): Promise<void> {
-  const story = { cancelledSeven: moment() };
+  const story = { restocked: moment(), cancelledSeven: moment() };
   const pricing = createRecant(stage.agents['pricing-bot'].options);
   const support = createRecant(stage.agents['support-bot'].options);
   await Promise.all([pricing.open(), support.open()]);
@@ -24,7 +24,7 @@ export async function playRecorded(stage: Stage): Promise<void> {
 
 /** The good agent alone, with the same tools, without Recant. */
 export async function playControl(stage: Stage): Promise<void> {
-  const story = { cancelledSeven: moment() };
+  const story = { restocked: moment(), cancelledSeven: moment() };
   story.cancelledSeven.reach();
   await supportBot({ onShop: (_tool, _args, work) => stage.controlTransaction(work) }, story);
 }
